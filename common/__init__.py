@@ -1,0 +1,1 @@
+"""What the portal and the gateway agree on."""

@@ -1,0 +1,1 @@
+"""Example MCP servers, to have something behind the gateway at once."""

@@ -1,0 +1,77 @@
+"""What is on the screen, and in ready.json, when everything answers."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from local.console import say
+from local.programs import Ports
+
+LIST_TOOLS = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The demo workspace, as `flask operator demo` tells of it."""
+
+    email: str
+    password: str
+    workspace: dict[str, str]
+    token: str
+    mcp_json: dict[str, Any]
+
+
+def parse_demo(text: str) -> Demo:
+    facts = json.loads(text)
+    mcp_json = facts["mcp_json"]
+    return Demo(
+        email=facts["email"],
+        password=facts["password"],
+        workspace={"id": facts["workspace"]["id"], "slug": facts["workspace"]["slug"]},
+        token=facts["token"],
+        mcp_json=json.loads(mcp_json) if isinstance(mcp_json, str) else mcp_json,
+    )
+
+
+def addresses(ports: Ports) -> dict[str, str]:
+    return {"portal_url": f"http://localhost:{ports.portal}", "gateway_url": f"http://localhost:{ports.gateway}"}
+
+
+def facts(ports: Ports, demo: Demo | None) -> dict[str, object]:
+    """What ready.json says; without a demo, what belongs to it is null."""
+    return {
+        **addresses(ports),
+        "email": demo and demo.email,
+        "password": demo and demo.password,
+        "workspace": demo and demo.workspace,
+        "token": demo and demo.token,
+        "mcp_json": demo and demo.mcp_json,
+    }
+
+
+def greet(ports: Ports, demo: Demo | None) -> None:
+    urls = addresses(ports)
+    say()
+    say(f"Portal    {urls['portal_url']}")
+    if demo is None:
+        say(f"          sign up at {urls['portal_url']}/sign-up and create a workspace")
+        say(f"Gateway   {urls['gateway_url']}")
+    else:
+        url = f"{urls['gateway_url']}/ws/{demo.workspace['slug']}"
+        say(f"          sign in as {demo.email} with {demo.password}")
+        say(f"Gateway   {url}")
+        say()
+        say("For Claude, Cursor, VS Code and others:")
+        say(json.dumps(demo.mcp_json, indent=2))
+        say()
+        say("In a shell:")
+        say(curl_line(url, demo.token))
+    say()
+    say("Ctrl-C ends it.")
+
+
+def curl_line(url: str, token: str) -> str:
+    """A line that lists the tools of a workspace when pasted into a shell."""
+    headers = [f"Authorization: Bearer {token}", "Content-Type: application/json"]
+    headers += ["Accept: application/json, text/event-stream"]
+    return " ".join(["curl -sS", url, *(f"-H '{header}'" for header in headers), f"-d '{LIST_TOOLS}'"])

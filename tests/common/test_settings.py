@@ -1,0 +1,64 @@
+"""Bad settings are named; good ones are typed."""
+
+import base64
+from ipaddress import ip_network
+
+import pytest
+
+from common.settings import Environment, SettingsError, SharedSettings, shared_fields
+
+KEY = base64.b64encode(b"k" * 32).decode()
+GOOD = {"REDIS_URL": "redis://localhost", "STOA_MASTER_KEYS": KEY}
+
+
+def read(**variables: str) -> SharedSettings:
+    return SharedSettings(**shared_fields(Environment(GOOD | variables)))
+
+
+def test_the_defaults_are_those_of_one_machine():
+    settings = read()
+    assert settings.database_url == "sqlite:///var/stoa.db"
+    assert settings.rate_window_us == 60_000_000
+    assert settings.default_plan == "free"
+    assert settings.regions == ("local",)
+    assert settings.allow_private_upstreams == ()
+
+
+def test_a_heroku_database_url_names_our_driver():
+    assert read(DATABASE_URL="postgres://u:p@h/d").database_url == "postgresql+psycopg://u:p@h/d"
+
+
+def test_networks_and_a_window_for_benches_are_read():
+    settings = read(STOA_ALLOW_PRIVATE_UPSTREAMS="127.0.0.0/8, ::1/128", STOA_RATE_WINDOW="0.000001")
+    assert settings.allow_private_upstreams == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    assert settings.rate_window_us == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", ""),
+        ("STOA_MASTER_KEYS", ""),
+        ("STOA_MASTER_KEYS", "not base64!"),
+        ("STOA_MASTER_KEYS", base64.b64encode(b"short").decode()),
+        ("DATABASE_URL", "mysql://x"),
+        ("STOA_PORTAL_URL", "ftp://x"),
+        ("STOA_GATEWAY_URL", "tools.example.com"),
+        ("STOA_RATE_WINDOW", "soon"),
+        ("STOA_RATE_WINDOW", "0"),
+        ("STOA_RATE_WINDOW", "nan"),
+        ("STOA_TRUSTED_PROXIES", "-1"),
+        ("STOA_TRUSTED_PROXIES", "1.5"),
+        ("STOA_ALLOW_PRIVATE_UPSTREAMS", "10.0.0.1/8"),
+        ("STOA_ALLOW_HTTP_UPSTREAMS", "maybe"),
+        ("STOA_DEFAULT_PLAN", "gold"),
+    ],
+)
+def test_a_bad_setting_is_named(name: str, value: str):
+    with pytest.raises(SettingsError, match=name):
+        read(**{name: value})
+
+
+def test_secrets_do_not_appear_in_the_representation():
+    assert "kkkk" not in repr(read())
+    assert "hunter2" not in repr(read(DATABASE_URL="postgres://u:hunter2@h/d", REDIS_URL="redis://:hunter2@h"))

@@ -1,0 +1,44 @@
+"""The project's own files, as the house tests read them."""
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PRODUCT = ("common", "upstream", "webapp", "gateway", "cli")
+OURS = (*PRODUCT, "bench", "examples", "local", "tools", "tests", "dev.py")
+
+# What others have made and we only pass on.
+VENDORED = ("webapp/static/vendor/",)
+
+
+@cache
+def paths() -> tuple[str, ...]:
+    """Every file of the project, relative to its root, tracked or about to be."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = sorted(set(listing.stdout.split("\0")) - {""})
+    return tuple(name for name in names if not name.startswith(VENDORED) and (ROOT / name).is_file())
+
+
+def python(*tops: str) -> Iterator[str]:
+    """The paths of the Python files under `tops`."""
+    return (path for path in paths() if path.endswith(".py") and path.split("/")[0] in (tops or OURS))
+
+
+@cache
+def text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8", errors="replace")
+
+
+@cache
+def tree(path: str) -> ast.Module:
+    return ast.parse(text(path), path)

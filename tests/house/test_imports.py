@@ -1,0 +1,42 @@
+"""The import rule holds: the contracts of .importlinter, and what a linter of packages does not see."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.house.source import PRODUCT, ROOT, python, tree
+
+
+def test_every_contract_of_the_import_rule_is_kept(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    done = subprocess.run(
+        [*command, "--cache-dir", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def imported(path: str) -> set[str]:
+    """The top packages that a file imports."""
+    names = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_dev_py_and_its_part_use_the_standard_library_only() -> None:
+    for path in python("local", "dev.py"):
+        assert imported(path) - sys.stdlib_module_names <= {"local"}, path
+
+
+def test_the_command_line_client_imports_nothing_of_the_product() -> None:
+    for path in python("cli"):
+        assert not imported(path) & set(PRODUCT) - {"cli"}, path
+
+
+def test_the_product_imports_nothing_that_is_only_there_for_its_makers() -> None:
+    for path in python(*PRODUCT):
+        assert not imported(path) & {"tests", "bench", "examples", "local", "tools", "pytest", "mcp"}, path
