@@ -1,0 +1,1 @@
+"""Admission: the contract on which portal and gateway meet in Redis."""
