@@ -1,0 +1,1 @@
+"""The gateway: who are you, may you, is there room, forward, record."""

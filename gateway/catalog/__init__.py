@@ -1,0 +1,1 @@
+"""What a workspace offers: merged tools, and where each call goes."""

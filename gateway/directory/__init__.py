@@ -1,0 +1,1 @@
+"""What the gateway knows of workspaces: frozen, of a known version."""

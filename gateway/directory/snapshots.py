@@ -1,0 +1,83 @@
+"""Snapshots of workspaces, frozen and replaced whole.
+
+Rule: a snapshot is used only when its version is the one that admission returned. Bounded: the workspace that was
+used least recently makes room.
+"""
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gevent.lock import BoundedSemaphore
+
+# A warm workspace takes a few kilobytes; beyond this many the rarely used ones are read anew.
+MAX_SNAPSHOTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An enabled server as the gateway calls it. Equal servers may share a connection; timeouts in seconds."""
+
+    id: uuid.UUID
+    name: str
+    prefix: str
+    url: str
+    credentials: bytes | None = field(repr=False)
+    seal_name: str
+    connect_timeout: int
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One workspace at one version; `execution_timeout` in seconds.
+
+    `servers` are the enabled ones, in the order of their prefixes.
+    """
+
+    workspace_id: uuid.UUID
+    slug: str
+    name: str
+    version: int
+    execution_timeout: int
+    data_key: bytes = field(repr=False)
+    servers: tuple[Server, ...]
+
+
+class Snapshots:
+    """The snapshots of the workspaces in use, loaded when a version is asked for that is not here."""
+
+    def __init__(self, load: Callable[[str], Snapshot | None]) -> None:
+        self._load = load
+        self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
+        self._loading: dict[str, BoundedSemaphore] = {}
+
+    def find(self, slug: str, version: int) -> Snapshot | None:
+        """The snapshot of this version; None when the database has another one by now (ask admission again).
+
+        Raises whatever the loader raises, when the database does not answer.
+        """
+        snapshot = self._snapshots.get(slug)
+        if snapshot is not None and snapshot.version == version:
+            self._snapshots.move_to_end(slug)
+            return snapshot
+        snapshot = self._reload(slug, version)
+        return snapshot if snapshot is not None and snapshot.version == version else None
+
+    def _reload(self, slug: str, version: int) -> Snapshot | None:
+        """Single flight: of many greenlets that miss the same workspace one reads, the others wait for it."""
+        turn = self._loading.setdefault(slug, BoundedSemaphore(1))
+        try:
+            with turn:
+                snapshot = self._snapshots.get(slug)
+                if snapshot is not None and snapshot.version == version:
+                    return snapshot
+                snapshot = self._load(slug)
+                if snapshot is not None:
+                    self._snapshots[slug] = snapshot
+                    if len(self._snapshots) > MAX_SNAPSHOTS:
+                        self._snapshots.popitem(last=False)
+                return snapshot
+        finally:
+            self._loading.pop(slug, None)

@@ -1,0 +1,1 @@
+"""MCP on the wire, pure: no I/O, no clock, no settings."""

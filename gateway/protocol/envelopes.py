@@ -1,0 +1,87 @@
+"""What changes in a result or a tool between the two eras.
+
+Rule: members are added or dropped, never re-encoded: what an upstream wrote stays as it wrote it. A legacy client
+never sees `resultType`, `ttlMs`, `cacheScope` or `io.modelcontextprotocol/*` (MCP 2026-07-28, changelog).
+"""
+
+from msgspec import MsgspecError, Raw
+
+from gateway.protocol.jsonrpc import Members, decode_members, encode
+from upstream.eras import META_SERVER, RESERVED_META, Era
+
+_MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
+_COMPLETE = Raw(b'"complete"')
+
+
+def render_result(result: Members, *, client: Era, upstream: Era, server_info: Raw) -> bytes:
+    """The result of a request as the client's era wants it; `server_info` is how this gateway names itself."""
+    if client is Era.MODERN:
+        result.setdefault("resultType", _COMPLETE)
+        meta = _members_or_empty(result.get("_meta"))
+        meta[META_SERVER] = server_info
+        result["_meta"] = Raw(encode(meta))
+    elif upstream is Era.MODERN:
+        _strip_modern(result)
+    return encode(result)
+
+
+def _strip_modern(result: Members) -> None:
+    for member in _MODERN_ONLY:
+        result.pop(member, None)
+    if not _is_object(result.get("structuredContent")):
+        result.pop("structuredContent", None)
+    meta = {key: raw for key, raw in _members_or_empty(result.pop("_meta", None)).items() if not _is_reserved(key)}
+    if meta:
+        result["_meta"] = Raw(encode(meta))
+
+
+def is_tool_error(result: Members) -> bool:
+    raw = result.get("isError")
+    return raw is not None and bytes(raw) == b"true"
+
+
+def is_input_required(result: Members) -> bool:
+    raw = result.get("resultType")
+    return raw is not None and bytes(raw) == b'"input_required"'
+
+
+def render_tool(tool: Members, *, name: str, client: Era) -> bytes | None:
+    """A tool's definition as the client's era takes it; None where that era could not call the tool at all."""
+    projected = dict(tool)
+    projected["name"] = Raw(encode(name))
+    execution = projected.get("execution")
+    if execution is not None and bytes(_members_or_empty(execution).get("taskSupport", Raw(b"null"))) == b'"required"':
+        return None
+    if client is Era.MODERN:
+        projected.pop("execution", None)
+    elif "outputSchema" in projected and not _has_object_type(projected["outputSchema"]):
+        # A legacy client rejects the whole list over one such schema.
+        del projected["outputSchema"]
+    return encode(projected)
+
+
+def render_tool_error(message: str) -> Members:
+    """A result that the model can read and act on, for what failed on the way to the tool."""
+    return {"content": Raw(encode([{"type": "text", "text": message}])), "isError": Raw(b"true")}
+
+
+def _has_object_type(schema: Raw) -> bool:
+    kind = _members_or_empty(schema).get("type")
+    return kind is not None and bytes(kind) == b'"object"'
+
+
+def _is_reserved(key: str) -> bool:
+    return key.startswith(RESERVED_META)
+
+
+def _is_object(raw: Raw | None) -> bool:
+    return raw is not None and bytes(raw)[:1] == b"{"
+
+
+def _members_or_empty(raw: Raw | None) -> Members:
+    if raw is None:
+        return {}
+    try:
+        return decode_members(raw)
+    except (MsgspecError, RecursionError):
+        return {}

@@ -1,0 +1,100 @@
+"""The two eras of MCP, and which one a request speaks.
+
+Rule: decided per request, from what it carries: `params._meta` with a protocol version, or a version header that
+is none of the handshake revisions, is modern (2026-07-28); everything else is of the handshake era.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from gateway.protocol import headers
+from gateway.protocol.jsonrpc import Members, Message, decode_members, decode_string
+from gateway.protocol.refusals import INVALID_PARAMS, UNSUPPORTED_VERSION, Refusal, bad_request
+from upstream.eras import LEGACY_VERSIONS, META_CAPABILITIES, META_VERSION, MODERN_VERSION, RESERVED_META, Era
+
+ASSUMED_VERSION = "2025-03-26"
+MODERN_VERSIONS = (MODERN_VERSION,)
+
+# Members of `_meta` that concern one request's stream.
+PROGRESS_TOKEN = "progressToken"  # noqa: S105 - a member's name, no credential
+LOG_LEVEL = RESERVED_META + "logLevel"
+
+# What counts for the monthly quota, and what a frozen workspace refuses.
+CALLS = frozenset(("tools/call", "resources/read", "prompts/get", "completion/complete"))
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """How a request speaks: its era, its revision, and its `_meta` (None when it has none)."""
+
+    era: Era
+    version: str
+    meta: Members | None
+
+
+def parse_spoken(message: Message, environ: Mapping[str, Any]) -> Spoken:
+    """Decide the era, and hold the request to that era's rules about versions and headers.
+
+    The order of the refusals is that of MCP 2026-07-28 basic/transports, §Server Validation.
+    """
+    version_header = environ.get("HTTP_MCP_PROTOCOL_VERSION")
+    meta = _parse_meta(message)
+    modern = (meta is not None and META_VERSION in meta) or (
+        version_header is not None and version_header.strip() not in LEGACY_VERSIONS
+    )
+    if not modern:
+        return Spoken(Era.LEGACY, version_header.strip() if version_header else ASSUMED_VERSION, meta)
+    if message.id is None:
+        return Spoken(Era.MODERN, MODERN_VERSION, meta)
+    headers.require_single(environ["stoa.headers"])
+    return Spoken(Era.MODERN, _require_modern(message, environ, version_header, meta), meta)
+
+
+def _require_modern(
+    message: Message, environ: Mapping[str, Any], version_header: str | None, meta: Members | None
+) -> str:
+    if meta is None or META_VERSION not in meta or META_CAPABILITIES not in meta:
+        raise bad_request(f"params._meta must carry {META_VERSION} and {META_CAPABILITIES}.", INVALID_PARAMS)
+    try:
+        version = decode_string(meta[META_VERSION])
+        decode_members(meta[META_CAPABILITIES])
+    except (msgspec.MsgspecError, RecursionError):
+        raise bad_request(
+            "The protocol version must be a string, the capabilities an object.", INVALID_PARAMS
+        ) from None
+    headers.require_equal("MCP-Protocol-Version", version_header, version)
+    headers.require_equal("Mcp-Method", environ.get("HTTP_MCP_METHOD"), message.method)
+    member = headers.NAMED_BY.get(message.method)
+    if member is not None:
+        headers.require_equal("Mcp-Name", environ.get("HTTP_MCP_NAME"), require_text(message.params, member))
+    if version not in MODERN_VERSIONS:
+        raise bad_request(
+            f"Protocol version {version[:40]} is not supported.",
+            UNSUPPORTED_VERSION,
+            {"supported": list(MODERN_VERSIONS), "requested": version[:40]},
+        )
+    return version
+
+
+def require_text(params: Members, member: str) -> str:
+    """A parameter that must be a non-empty string."""
+    try:
+        text = decode_string(params[member])
+    except (KeyError, msgspec.MsgspecError):
+        text = ""
+    if not text:
+        raise Refusal(400, INVALID_PARAMS, f'"params.{member}" must be a non-empty string.', decision="malformed")
+    return text
+
+
+def _parse_meta(message: Message) -> Members | None:
+    raw = message.params.get("_meta")
+    if raw is None:
+        return None
+    try:
+        return decode_members(raw)
+    except (msgspec.MsgspecError, RecursionError):
+        raise Refusal(400, INVALID_PARAMS, '"params._meta" must be an object.', decision="malformed") from None

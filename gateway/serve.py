@@ -1,0 +1,150 @@
+"""Builds one gateway process, serves, and drains when told to end.
+
+Rule: everything that the process holds is made here and handed on; nothing is made at import time.
+"""
+
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+import gevent
+import structlog
+from gevent.event import Event
+
+from common import clock
+from common.admission.ask import Asker
+from common.admission.line import connect
+from common.admission.records import Question
+from common.db import make_engine
+from common.errors import Unavailable
+from common.logs import configure_logs
+from common.sealing.keyring import Keyring
+from common.settings import SettingsError, read_environment
+from gateway.admission import Admission
+from gateway.app import Gateway
+from gateway.asking import Questions, spawn_forever
+from gateway.catalog.catalogs import Catalogs
+from gateway.cuts import Cuts
+from gateway.directory.loader import Loader
+from gateway.directory.snapshots import Snapshots
+from gateway.directory.upstreams import Upstreams
+from gateway.health import Health
+from gateway.http import HttpLimits, Server
+from gateway.open_exchanges import OpenExchanges
+from gateway.recorder import Recorder
+from gateway.settings import GatewaySettings
+from upstream.address import Addresses
+from upstream.wire import Pool, WireLimits
+
+# A load balancer and the deployment give a process this long to answer what it has begun.
+DRAIN_SECONDS = 25
+TICK_SECONDS = 1
+# Calls shorter than this cost no watcher for their client's leaving.
+WATCH_AFTER_US = 1_000_000
+DATABASE_CONNECTIONS = 4
+
+log = structlog.get_logger()
+
+
+def serve(listener_fd: int, supervisor: int | None) -> None:
+    """Serve on an inherited listening socket until SIGTERM, or until the supervisor (a process id) has gone."""
+    try:
+        settings = GatewaySettings.read(read_environment())
+    except SettingsError as error:
+        sys.exit(f"gateway: {error}")
+    configure_logs("gateway")
+    if settings.rate_window_us != 60 * clock.MICROSECONDS:
+        log.warning("STOA_RATE_WINDOW is set: this is for tests and benches only", microseconds=settings.rate_window_us)
+    process = Process(settings, socket.socket(fileno=listener_fd))
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, stop.set)
+    process.start()
+    log.info("serving", port=settings.port, boot=process.boot)
+    while not stop.wait(TICK_SECONDS):
+        if supervisor is not None and os.getppid() != supervisor:
+            log.warning("the supervisor has gone: ending")
+            break
+    process.stop()
+
+
+class Process:
+    """The parts of one gateway process, and the greenlets that keep them going."""
+
+    def __init__(self, settings: GatewaySettings, listener: socket.socket) -> None:
+        self.boot = secrets.token_hex(6)
+        self._asker = Asker(connect(settings.redis_url), self.boot, settings.rate_window_us)
+        self._recorder = Recorder(self._asker)
+        self._health = Health(self._recorder)
+        self._questions = Questions(self._asker, self._end_abandoned)
+        loader = Loader(make_engine(settings.database_url, read_only=True, pool_size=DATABASE_CONNECTIONS))
+        snapshots = Snapshots(loader.read_snapshot)
+        limits = WireLimits(body_bytes=settings.max_result)
+        pool = Pool(Addresses(private=settings.allow_private_upstreams), limits=limits)
+        self._upstreams = Upstreams(Keyring(settings.master_keys), pool, allow_http=settings.allow_http_upstreams)
+        admission = Admission(self._questions, self._asker, loader, settings.rate_window_us)
+        self._open = OpenExchanges(settings.max_concurrent)
+        self._cuts = Cuts(self._asker, admission, snapshots, self._open)
+        self._gateway = Gateway(
+            settings,
+            self.boot,
+            health=self._health,
+            admission=admission,
+            snapshots=snapshots,
+            catalogs=Catalogs(self._upstreams),
+            upstreams=self._upstreams,
+            recorder=self._recorder,
+            open_exchanges=self._open,
+        )
+        self._server = Server(listener, self._gateway, HttpLimits(max_body=settings.max_body))
+
+    def start(self) -> None:
+        loops: tuple[Callable[[], None], ...] = (
+            self._questions.run,
+            self._recorder.run,
+            self._cuts.run,
+            self._keep_epoch,
+            self._keep_house,
+        )
+        for run in loops:
+            spawn_forever(run, self._report)
+        self._server.start()
+
+    def stop(self) -> None:
+        """Take nothing new, answer what has begun, write every end."""
+        self._health.is_draining = True
+        self._server.stop_accepting()
+        cut = self._server.drain(DRAIN_SECONDS)
+        self._recorder.drain(TICK_SECONDS)
+        self._server.close()
+        log.info("ended", connections_cut=cut, records_unwritten=self._recorder.waiting)
+
+    def _keep_epoch(self) -> None:
+        """Notice a restarted or replaced Redis within a second, and say that this process lives."""
+        epoch = b""
+        while True:
+            try:
+                before, epoch = epoch, self._asker.refresh_epoch()
+                self._asker.heartbeat()
+                self._health.redis_answers = True
+                if before and epoch != before:
+                    self._cuts.review_all()
+            except Unavailable:
+                self._health.redis_answers = False
+            gevent.sleep(TICK_SECONDS)
+
+    def _keep_house(self) -> None:
+        while True:
+            gevent.sleep(TICK_SECONDS)
+            self._open.watch_clients(clock.now_us() - WATCH_AFTER_US)
+            self._upstreams.sweep()
+
+    def _end_abandoned(self, question: Question) -> None:
+        """Nobody waits any more for this call that was admitted: end it, so that no note of it stays."""
+        self._recorder.end_in_doubt(question.slug, question.digest, question.call_id)
+
+    def _report(self, fault: BaseException) -> None:
+        log.error("a loop failed and begins anew", fault=repr(fault))

@@ -1,0 +1,1 @@
+"""The stages of an exchange, one verb each; the conductor is in app.py."""

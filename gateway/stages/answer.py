@@ -1,0 +1,92 @@
+"""Answer: what the gateway answers by itself, from what it has in memory.
+
+Rule: `server/discover` and `initialize` never wait for an upstream: they are the first thing that a client asks,
+and a slow or failing answer to them makes clients give up.
+"""
+
+import msgspec
+from msgspec import MsgspecError, Raw
+
+from gateway.catalog.catalogs import FRESH_SECONDS, Catalogs
+from gateway.directory.loader import parse_ref
+from gateway.directory.snapshots import Snapshot
+from gateway.exchange import Exchange
+from gateway.identity import server_info
+from gateway.protocol.eras import MODERN_VERSIONS
+from gateway.protocol.jsonrpc import Message, decode_string, encode
+from gateway.protocol.refusals import INVALID_PARAMS, METHOD_NOT_FOUND, Refusal
+from upstream.eras import LEGACY_VERSIONS, META_SERVER, Era
+
+_CAPABILITIES = {"tools": {}}
+_DISCOVER_TTL_MS = 60_000
+
+
+def answer_locally(exchange: Exchange, catalogs: Catalogs) -> bytes:
+    """The result, as JSON; Refusal for a method that this era does not have."""
+    message, spoken, _, snapshot = exchange.known
+    match (spoken.era, message.method):
+        case (_, "tools/list"):
+            return _list_tools(exchange, catalogs)
+        case (Era.MODERN, "server/discover"):
+            return _discover(snapshot)
+        case (Era.LEGACY, "initialize"):
+            return _initialize(message, snapshot)
+        case (Era.LEGACY, "ping"):
+            return b"{}"
+        case (era, method):
+            # The modern era puts "no such method" into the status too (MCP 2026-07-28 basic/transports).
+            status = 404 if era is Era.MODERN else 200
+            raise Refusal(
+                status, METHOD_NOT_FOUND, f"This gateway has no method {method[:64]!r}.", decision="unknown_method"
+            )
+
+
+def _list_tools(exchange: Exchange, catalogs: Catalogs) -> bytes:
+    message, spoken, answer, snapshot = exchange.known
+    if "cursor" in message.params:
+        raise Refusal(200, INVALID_PARAMS, "This cursor is not one of ours: the list has one page.", decision="cursor")
+    _, environment, _ = parse_ref(answer.ref)
+    tools = catalogs.get(snapshot, environment, fresh=True).merged.tools[spoken.era]
+    if spoken.era is Era.LEGACY:
+        return b'{"tools":' + tools + b"}"
+    return b'{"tools":%b,"resultType":"complete","ttlMs":%d,"cacheScope":"private","_meta":{"%b":%b}}' % (
+        tools,
+        FRESH_SECONDS * 1000,
+        META_SERVER.encode(),
+        bytes(server_info(snapshot)),
+    )
+
+
+def _discover(snapshot: Snapshot) -> bytes:
+    return encode(
+        {
+            "supportedVersions": MODERN_VERSIONS,
+            "capabilities": _CAPABILITIES,
+            "instructions": _instructions(snapshot),
+            "resultType": "complete",
+            "ttlMs": _DISCOVER_TTL_MS,
+            "cacheScope": "private",
+            "_meta": {META_SERVER: server_info(snapshot)},
+        }
+    )
+
+
+def _initialize(message: Message, snapshot: Snapshot) -> bytes:
+    """Agrees to the revision that the client asks for, else offers the latest that has a handshake."""
+    try:
+        requested = decode_string(message.params.get("protocolVersion", Raw(b"null")))
+    except MsgspecError:
+        raise Refusal(400, INVALID_PARAMS, '"params.protocolVersion" must be a string.', decision="malformed") from None
+    return msgspec.json.encode(
+        {
+            "protocolVersion": requested if requested in LEGACY_VERSIONS else LEGACY_VERSIONS[0],
+            "capabilities": _CAPABILITIES,
+            "serverInfo": server_info(snapshot),
+            "instructions": _instructions(snapshot),
+        }
+    )
+
+
+def _instructions(snapshot: Snapshot) -> str:
+    names = ", ".join(server.name for server in snapshot.servers)
+    return f"Tools of the workspace {snapshot.name}" + (f", from: {names}." if names else ". It has no servers yet.")

@@ -1,0 +1,45 @@
+"""Forward: send an admitted call to its server.
+
+Rule: nothing of the caller's credentials, cookies or headers goes along; ids and progress tokens are our own.
+A call is never sent twice once its first byte has left.
+"""
+
+from msgspec import Raw
+
+from common import clock
+from gateway.directory.loader import parse_ref
+from gateway.directory.upstreams import Upstreams
+from gateway.exchange import Exchange
+from gateway.protocol.eras import LOG_LEVEL, PROGRESS_TOKEN
+from gateway.protocol.jsonrpc import encode
+from upstream.client import Upstream
+from upstream.eras import META_CAPABILITIES, RESERVED_META, Era
+
+
+def forward(exchange: Exchange, upstreams: Upstreams) -> Upstream:
+    """Fill in `reply`, and say who gave it; UpstreamFault when the server gave none."""
+    message, spoken, answer, snapshot = exchange.known
+    target = exchange.route
+    if target is None:
+        raise RuntimeError("A call was forwarded that has no route.")
+    _, environment, _ = parse_ref(answer.ref)
+    upstream = upstreams.get(snapshot, environment, target.server)
+    params = {member: raw for member, raw in message.params.items() if member != "_meta"}
+    params["name"] = Raw(encode(target.tool))
+    meta = spoken.meta or {}
+    passed = {key: raw for key, raw in meta.items() if not key.startswith(RESERVED_META) or key == LOG_LEVEL}
+    if PROGRESS_TOKEN in passed:
+        passed[PROGRESS_TOKEN] = Raw(encode(exchange.call_id))
+    began = clock.monotonic()
+    try:
+        exchange.reply = upstream.call(
+            message.method,
+            params,
+            name=target.tool,
+            meta=passed,
+            capabilities=bytes(meta[META_CAPABILITIES]) if spoken.era is Era.MODERN else None,
+            timeout=min(target.server.timeout, snapshot.execution_timeout),
+        )
+    finally:
+        exchange.upstream_us = round((clock.monotonic() - began) * clock.MICROSECONDS)
+    return upstream
