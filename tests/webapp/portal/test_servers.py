@@ -1,0 +1,168 @@
+"""The pages of servers."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from common.models import Server
+from tests.cast import Cast
+from tests.webapp.portal.browser import Browser, words
+from upstream.fake import FakeUpstream
+
+
+@pytest.fixture
+def upstream() -> Iterator[FakeUpstream]:
+    with FakeUpstream() as upstream:
+        yield upstream
+
+
+def add(browser: Browser, place: str, url: str, **form: str):
+    return browser.post(
+        f"{place}/servers/new", **{"name": "Fake", "prefix": "fake", "url": url, "auth": "none", **form}
+    )
+
+
+def servers(cast: Cast) -> list[Server]:
+    with cast.session() as session:
+        found = list(session.query(Server))
+        session.expunge_all()
+    return found
+
+
+def test_an_empty_page_says_what_to_do_next(alice: Browser, bob: Browser, place: str) -> None:
+    assert "Add a server" in words(alice.get(f"{place}/servers"))
+    assert "Add a server" not in words(bob.get(f"{place}/servers"))
+
+
+def test_a_server_is_tried_added_and_listed_with_its_tools(alice: Browser, place: str, upstream: FakeUpstream) -> None:
+    said = words(alice.follow(add(alice, place, upstream.url)))
+    assert "Fake answered with 1 tool and is added." in said
+    assert "fake__echo" in said
+    assert "enabled" in said
+
+
+def test_a_bearer_token_is_sent_to_the_server_and_shown_nowhere(
+    cast: Cast, alice: Browser, place: str, upstream: FakeUpstream
+) -> None:
+    page = alice.follow(add(alice, place, upstream.url, auth="bearer", bearer="tok-4711"))
+    assert "bearer token kept sealed" in words(page)
+    assert any(value == "Bearer tok-4711" for request in upstream.requests for value in request.headers.values())
+    for path in (f"{place}/servers", place, f"{place}/activity"):
+        assert "tok-4711" not in alice.get(path).text
+    assert b"tok-4711" not in (servers(cast)[0].credentials or b"")
+
+
+def test_headers_are_sent_as_they_were_named(alice: Browser, place: str, upstream: FakeUpstream) -> None:
+    form = {
+        "auth": "headers",
+        "header_1": "X-Api-Key",
+        "value_1": "k-1",
+        "header_3": "X-Org",
+        "value_3": "acme",
+    }
+    assert add(alice, place, upstream.url, **form).status_code == 303
+    sent = {name.lower(): value for name, value in upstream.requests[-1].headers.items()}
+    assert (sent["x-api-key"], sent["x-org"]) == ("k-1", "acme")
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ({"url": "no address"}, "url"),
+        ({"url": ""}, "url"),
+        ({"url": "ftp://127.0.0.1/mcp"}, "url"),
+        ({"url": "http://10.0.0.1/mcp"}, "url"),
+        ({"url": "http://169.254.169.254/latest"}, "url"),
+        ({"name": ""}, "name"),
+        ({"prefix": "Git Hub"}, "prefix"),
+        ({"prefix": "x" * 17}, "prefix"),
+        ({"auth": "magic"}, "auth"),
+        ({"auth": "bearer", "bearer": ""}, "bearer"),
+        ({"auth": "bearer", "bearer": "two words"}, "bearer"),
+    ],
+)
+def test_what_does_not_fit_is_told_at_its_field_and_nothing_is_added(
+    cast: Cast, alice: Browser, place: str, upstream: FakeUpstream, form: dict[str, str], field: str
+) -> None:
+    answer = add(alice, place, **{"url": upstream.url, **form})
+    assert answer.status_code == 422
+    assert f'id="{field}-problem"' in answer.text
+    assert servers(cast) == []
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"header_1": "X-Api-Key", "value_1": ""},
+        {"header_1": "X Key", "value_1": "v"},
+        {"header_1": "Host", "value_1": "v"},
+        {"header_1": "X-Key", "value_1": "v\r\nX-More: 1"},
+        {},
+    ],
+)
+def test_headers_that_make_no_sense_are_refused(
+    cast: Cast, alice: Browser, place: str, upstream: FakeUpstream, form: dict[str, str]
+) -> None:
+    answer = add(alice, place, upstream.url, auth="headers", **form)
+    assert answer.status_code == 422
+    assert servers(cast) == []
+
+
+def test_a_server_that_refuses_is_told_so_and_the_form_keeps_all_but_the_secret(
+    cast: Cast, alice: Browser, place: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    answer = add(alice, place, f"http://127.0.0.1:{port}/mcp", auth="bearer", bearer="tok-4711")
+    assert answer.status_code == 422
+    assert "refused the connection" in words(answer)
+    assert 'value="Fake"' in answer.text
+    assert "tok-4711" not in answer.text
+    assert "type them again" in words(answer)
+    assert servers(cast) == []
+
+
+def test_the_same_server_twice_and_a_prefix_twice_are_refused(
+    alice: Browser, place: str, upstream: FakeUpstream
+) -> None:
+    add(alice, place, upstream.url)
+    twice = add(alice, place, upstream.url, prefix="other")
+    assert twice.status_code == 409
+    assert 'id="url-problem"' in twice.text
+    taken = add(alice, place, f"{upstream.url}/b")
+    assert taken.status_code == 409
+    assert 'id="prefix-problem"' in taken.text
+
+
+def test_at_the_limit_the_page_shows_an_upgrade_prompt(alice: Browser, place: str, upstream: FakeUpstream) -> None:
+    for number in range(5):
+        assert add(alice, place, f"{upstream.url}/{number}", prefix=f"s{number}").status_code == 303
+    answer = add(alice, place, f"{upstream.url}/5", prefix="s5")
+    assert answer.status_code == 403
+    assert "5 of 5 servers" in words(answer)
+
+
+def test_a_server_is_disabled_with_a_receipt_enabled_and_removed(
+    cast: Cast, alice: Browser, place: str, upstream: FakeUpstream
+) -> None:
+    add(alice, place, upstream.url)
+    path = f"{place}/servers/{servers(cast)[0].id}"
+    assert "Fake is disabled. Confirmed at" in words(alice.follow(alice.post(f"{path}/disable")))
+    assert "not yet confirmed" not in words(alice.follow(alice.post(f"{path}/disable")))
+    assert not servers(cast)[0].enabled
+    assert "Fake is enabled" in words(alice.follow(alice.post(f"{path}/enable")))
+    assert "Remove Fake?" in words(alice.get(f"{path}/remove"))
+    assert "Fake is removed. Confirmed at" in words(alice.follow(alice.post(f"{path}/remove")))
+    assert servers(cast) == []
+
+
+def test_trying_again_keeps_the_last_list_and_says_what_is_wrong(cast: Cast, alice: Browser, place: str) -> None:
+    with FakeUpstream() as upstream:
+        add(alice, place, upstream.url)
+        path = f"{place}/servers/{servers(cast)[0].id}/probe"
+        assert "Fake answered." in words(alice.follow(alice.post(path)))
+    said = words(alice.follow(alice.post(path)))
+    assert "Fake did not answer as it should." in said
+    assert "failing" in said
+    assert "fake__echo" in said

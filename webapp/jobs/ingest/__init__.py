@@ -1,0 +1,1 @@
+"""The ingest: from the streams of ended calls to the database."""

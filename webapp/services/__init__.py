@@ -1,0 +1,4 @@
+"""The services: the verbs of the product.
+
+Rule: they take a Context, return models and raise DomainError; they know no HTTP and commit nothing.
+"""
