@@ -46,7 +46,7 @@ def merge(lists: Sequence[tuple[Server, Sequence[bytes]]]) -> Merged:
             seen.add(own_name)
             name = render_name(server.prefix, own_name)
             if name in routes:
-                name = shorten(name, f"{server.id.hex}/{own_name}")
+                name = shorten(name, f"{server.id}/{own_name}")
             routes[name] = Route(server, own_name)
             for era, definitions in rendered.items():
                 definition = render_tool(tool, name=name, client=era)

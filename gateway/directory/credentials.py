@@ -4,6 +4,7 @@ Rule: opened only when a connection to that server is about to be set up, kept o
 """
 
 import json
+import uuid
 
 from common.sealing.keyring import Keyring
 from common.sealing.unseal import unseal
@@ -16,7 +17,7 @@ def open_headers(keyring: Keyring, snapshot: Snapshot, server: Server) -> tuple[
     opened = unseal(
         keyring.unwrap(snapshot.data_key),
         server.credentials,
-        workspace_id=snapshot.workspace_id,
+        workspace_id=uuid.UUID(snapshot.workspace_id),
         environment="",
         name=server.seal_name,
     )

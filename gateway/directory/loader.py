@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
 from typing import Literal
 
 from sqlalchemy import Engine, and_, select
@@ -89,7 +91,7 @@ class Loader:
                 ServerRow.owned_by(workspace.id).where(ServerRow.enabled).order_by(ServerRow.prefix, ServerRow.id)
             ).all()
         return Snapshot(
-            workspace_id=workspace.id,
+            workspace_id=workspace.id.hex,
             slug=slug,
             name=workspace.name,
             version=workspace.version,
@@ -97,12 +99,13 @@ class Loader:
             data_key=workspace.data_key,
             servers=tuple(
                 Server(
-                    id=row.id,
+                    id=row.id.hex,
                     name=row.name,
                     prefix=row.prefix,
                     url=row.url,
                     credentials=row.credentials,
                     seal_name=row.seal_name,
+                    definition=_definition(row),
                     connect_timeout=row.connect_timeout,
                     timeout=row.timeout,
                 )
@@ -119,11 +122,18 @@ class Loader:
             raise DirectoryUnavailable(type(fault).__name__) from fault
 
 
+def _definition(row: ServerRow) -> str:
+    """The same for servers that may share connections: whatever they depend on is in it."""
+    parts = (row.id, row.url, row.credentials, row.connect_timeout, row.timeout)
+    return sha256(repr(parts).encode()).hexdigest()
+
+
 def render_ref(token_id: uuid.UUID, environment: str, member_id: uuid.UUID | None) -> str:
     """What admission hands back with every answer, so that the gateway knows whom it serves."""
     return f"{token_id.hex}|{environment}|{member_id.hex if member_id else '-'}"
 
 
+@lru_cache(maxsize=8192)  # asked for several times a call, and nearly always for the same few
 def parse_ref(ref: str) -> tuple[str, str, str]:
     """Token id, environment, member id ('' for a bot's token), ids as 32 hex digits."""
     token, environment, member = ref.split("|")

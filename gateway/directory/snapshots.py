@@ -4,7 +4,6 @@ Rule: a snapshot is used only when its version is the one that admission returne
 used least recently makes room.
 """
 
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,9 +16,13 @@ MAX_SNAPSHOTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An enabled server as the gateway calls it. Equal servers may share a connection; timeouts in seconds."""
+    """An enabled server as the gateway calls it; timeouts in seconds.
 
-    id: uuid.UUID
+    `id` is 32 hex digits, as records carry it. `definition` is the same for servers that may share connections,
+    and what tells two of them apart fast.
+    """
+
+    id: str
     name: str
     prefix: str
     url: str
@@ -27,16 +30,17 @@ class Server:
     seal_name: str
     connect_timeout: int
     timeout: int
+    definition: str
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One workspace at one version; `execution_timeout` in seconds.
+    """One workspace at one version; its id in 32 hex digits, `execution_timeout` in seconds.
 
     `servers` are the enabled ones, in the order of their prefixes.
     """
 
-    workspace_id: uuid.UUID
+    workspace_id: str
     slug: str
     name: str
     version: int

@@ -3,8 +3,6 @@
 Rule: never shared between workspaces or environments; a changed definition is another upstream. Idle ones are closed.
 """
 
-import uuid
-
 import gevent
 
 from common import clock
@@ -19,7 +17,7 @@ from upstream.wire import Pool
 # An upstream that nobody called for this long is closed: its session and sockets cost the server something.
 IDLE_SECONDS = 900
 
-_Key = tuple[uuid.UUID, str, Server]
+_Key = tuple[str, str, str]  # slug, environment, definition
 
 
 class Upstreams:
@@ -30,7 +28,7 @@ class Upstreams:
         self._upstreams: dict[_Key, tuple[Upstream, float]] = {}
 
     def get(self, snapshot: Snapshot, environment: str, server: Server) -> Upstream:
-        key = (snapshot.workspace_id, environment, server)
+        key = (snapshot.slug, environment, server.definition)
         now = clock.monotonic()
         found = self._upstreams.get(key)
         upstream = found[0] if found is not None else self._make(snapshot, server)

@@ -5,8 +5,7 @@ is none of the handshake revisions, is modern (2026-07-28); everything else is o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -26,8 +25,7 @@ LOG_LEVEL = RESERVED_META + "logLevel"
 CALLS = frozenset(("tools/call", "resources/read", "prompts/get", "completion/complete"))
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(NamedTuple):
     """How a request speaks: its era, its revision, and its `_meta` (None when it has none)."""
 
     era: Era

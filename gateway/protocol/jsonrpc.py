@@ -4,7 +4,7 @@ Rule: what is only passed on is never decoded: members stay `msgspec.Raw`, so ar
 their bytes, numbers beyond 64 bits included. A refusal says which rule was broken.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -23,8 +23,7 @@ _string = msgspec.json.Decoder(str)
 encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A request or notification. `id` is the id's JSON, None for a notification; `params` is {} when absent."""
 
     id: bytes | None

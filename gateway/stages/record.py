@@ -27,11 +27,11 @@ def record(exchange: Exchange, recorder: Recorder) -> None:
             {
                 # Redis' clock, not this machine's: the records of many gateways are in one order.
                 "at_us": answer.time_us,
-                "workspace": exchange.snapshot.workspace_id.hex if exchange.snapshot else "",
+                "workspace": exchange.snapshot.workspace_id if exchange.snapshot else "",
                 "environment": environment,
                 "token": token,
                 "member": member,
-                "server": target.server.id.hex if target else "",
+                "server": target.server.id if target else "",
                 "tool": target.tool if target else "",
                 "method": message.method if message else "",
                 "outcome": exchange.outcome,

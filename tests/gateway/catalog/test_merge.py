@@ -9,7 +9,7 @@ from upstream.eras import Era
 
 
 def server(prefix: str) -> Server:
-    return Server(uuid.uuid4(), prefix or "main", prefix, "http://x/mcp", None, "s", 5, 60)
+    return Server(uuid.uuid4().hex, prefix or "main", prefix, "http://x/mcp", None, "s", 5, 60, prefix)
 
 
 def tool(name: str) -> bytes:
