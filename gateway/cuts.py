@@ -15,7 +15,7 @@ from gateway.directory.snapshots import Snapshots
 from gateway.exchange import Exchange
 from gateway.open_exchanges import OpenExchanges
 from gateway.protocol.eras import CALLS
-from gateway.protocol.refusals import Refusal, unauthorized
+from gateway.protocol.refusals import INVALID_PARAMS, Refusal
 
 # A blocking read returns after this long without news, so that a dead connection is noticed.
 BLOCK_MS = 500
@@ -78,4 +78,10 @@ class Cuts:
             return None
         if exchange.route is None or snapshot is None or exchange.route.server in snapshot.servers:
             return None
-        return unauthorized()
+        return Refusal(
+            200,
+            INVALID_PARAMS,
+            "The server of this tool was disabled, changed or removed while the call was under way. "
+            "The call may have run: check before you call it again.",
+            decision="server_closed",
+        )
