@@ -11,6 +11,7 @@ import msgspec
 
 from common.clock import now
 from upstream.connection import Connection
+from upstream.eras import Era
 from upstream.faults import UpstreamFault
 from upstream.requests import Message
 from upstream.sse import EventReader, EventTooLarge
@@ -27,16 +28,18 @@ _decode = msgspec.json.Decoder(Message).decode
 class Reply:
     """One answer: `message` when it came whole, else `events`, whose last one is the response.
 
+    `era` is that of the session in which it was given.
     Close it in any case: a stream that was not read to its end is cut.
     """
 
-    __slots__ = ("_close", "events", "message")
+    __slots__ = ("_close", "era", "events", "message")
 
     def __init__(
         self, message: Message | None, events: Iterator[Message] | None = None, close: Callable[[], None] | None = None
     ):
         self.message = message
         self.events = events
+        self.era = Era.LEGACY
         self._close = close
 
     def close(self) -> None:

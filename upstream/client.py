@@ -165,6 +165,7 @@ class Upstream:
         except BaseException:  # a greenlet killed because its caller has gone: the server is told as well
             self._give_up(session, request_id)
             raise
+        reply.era = session.opened.era
         if reply.message is not None and error_code(reply.message) == UNSUPPORTED_VERSION:
             self._sessions.forget(session)
         return reply

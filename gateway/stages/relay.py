@@ -42,16 +42,16 @@ def relay(exchange: Exchange, upstream: Upstream) -> Response:
     if reply is None:
         raise RuntimeError("A call was relayed that was not forwarded.")
     if reply.message is not None:
-        return Response(200, render_response(exchange, reply.message, upstream))
+        return Response(200, render_response(exchange, reply.message, reply.era))
     events = _passed_on(exchange, iter(reply.events or ()), upstream)
     first = next(events)
     if "method" not in first:
         reply.close()
-        return Response(200, render_response(exchange, first, upstream))
-    return Response(200, _stream(exchange, first, events, upstream), EVENT_HEADERS)
+        return Response(200, render_response(exchange, first, reply.era))
+    return Response(200, _stream(exchange, first, events, reply.era), EVENT_HEADERS)
 
 
-def render_response(exchange: Exchange, message: Members, upstream: Upstream) -> bytes:
+def render_response(exchange: Exchange, message: Members, upstream: Era) -> bytes:
     """The server's response under the client's id and in the client's era; notes the outcome."""
     _, spoken, _, snapshot = exchange.known
     error = message.get("error")
@@ -66,7 +66,7 @@ def render_response(exchange: Exchange, message: Members, upstream: Upstream) ->
         result = render_tool_error(_NEEDS_INPUT)
     if is_tool_error(result):
         exchange.outcome = "tool_error"
-    rendered = render_result(result, client=spoken.era, upstream=upstream.open().era, server_info=server_info(snapshot))
+    rendered = render_result(result, client=spoken.era, upstream=upstream, server_info=server_info(snapshot))
     return result_body(exchange.request_id, rendered)
 
 
@@ -84,7 +84,7 @@ def render_fault(exchange: Exchange, fault: UpstreamFault) -> bytes:
     return result_body(exchange.request_id, result)
 
 
-def _stream(exchange: Exchange, first: Members, events: Iterator[Members], upstream: Upstream) -> Generator[bytes]:
+def _stream(exchange: Exchange, first: Members, events: Iterator[Members], upstream: Era) -> Generator[bytes]:
     """The events as they arrive, keep-alives while none does, and a last one that is always a response."""
     unread: Queue[Members | UpstreamFault] = Queue(MAX_UNREAD_EVENTS)
     reading = gevent.spawn(_read_into, unread, events)
@@ -102,13 +102,16 @@ def _stream(exchange: Exchange, first: Members, events: Iterator[Members], upstr
     except Cut as cut:
         if cut.refusal is not None:
             yield render_event(cut.refusal.body(exchange.request_id))
+    except GeneratorExit:
+        exchange.outcome, exchange.decision = "cut", "client_gone"
+        raise
     finally:
         reading.kill(block=False)
         if exchange.reply is not None:
             exchange.reply.close()
 
 
-def _last(exchange: Exchange, event: Members | UpstreamFault, upstream: Upstream) -> bytes:
+def _last(exchange: Exchange, event: Members | UpstreamFault, upstream: Era) -> bytes:
     try:
         if isinstance(event, UpstreamFault):
             return render_fault(exchange, event)
