@@ -24,6 +24,7 @@ from gateway.http import Refusal as HttpRefusal
 from gateway.limits import Buckets
 from gateway.open_exchanges import Cut, OpenExchanges
 from gateway.protocol.jsonrpc import result_body
+from gateway.protocol.methods import CALLS
 from gateway.protocol.refusals import INTERNAL_ERROR, Headers, Refusal, too_busy, unavailable
 from gateway.recorder import Recorder
 from gateway.settings import GatewaySettings
@@ -142,8 +143,7 @@ class Gateway:
         if question.cost == 0:
             return self._accept_notification(exchange, question)
         admit(exchange, question, self._admission, self._snapshots)
-        message = exchange.known.message
-        if message.method != "tools/call":
+        if exchange.known.message.method not in CALLS:
             return Response(200, result_body(exchange.request_id, answer_locally(exchange, self._catalogs)))
         route(exchange, self._catalogs)
         try:

@@ -14,7 +14,7 @@ from gateway.directory.loader import DirectoryUnavailable
 from gateway.directory.snapshots import Snapshots
 from gateway.exchange import Exchange
 from gateway.open_exchanges import OpenExchanges
-from gateway.protocol.eras import CALLS
+from gateway.protocol.methods import CALLS
 from gateway.protocol.refusals import INVALID_PARAMS, Refusal
 
 # A blocking read returns after this long without news, so that a dead connection is noticed.

@@ -36,9 +36,19 @@ from upstream.target import Target
 from upstream.wire import Pool
 
 MAX_PAGES = 100
-MAX_TOOLS = 10_000
+MAX_ITEMS = 10_000
 MAX_LIST_BYTES = 32 * 1024 * 1024
 PROBE_SECONDS = 10.0
+
+# Which capability a server claims for each list, and the member of the result that holds the items.
+LISTS = {
+    "tools/list": ("tools", "tools"),
+    "prompts/list": ("prompts", "prompts"),
+    "resources/list": ("resources", "resources"),
+    "resources/templates/list": ("resources", "resourceTemplates"),
+}
+
+_NULL = msgspec.Raw(b"null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +60,6 @@ class Probe:
     name: str
     version: str
     tools: list[bytes]
-
-
-class _Page(msgspec.Struct):
-    tools: list[msgspec.Raw]
-    nextCursor: str | None = None
 
 
 class Upstream:
@@ -73,26 +78,32 @@ class Upstream:
 
     def list_tools(self, timeout: float | None = None) -> list[bytes]:
         """All pages; each tool is a JSON object, byte for byte as the server wrote it."""
+        return self.list_items("tools/list", timeout)
+
+    def list_items(self, method: str, timeout: float | None = None) -> list[bytes]:
+        """All pages of one of the LISTS; nothing where the server does not claim to have any."""
         deadline = self._deadline(timeout)
-        tools: list[bytes] = []
+        capability, member = LISTS[method]
+        if capability != "tools" and not self._sessions.current(deadline).opened.can(capability):
+            return []
+        items: list[bytes] = []
         seen: set[str] = set()
         params: Message = {}
         size = 0
         for _ in range(MAX_PAGES):
-            page = self._read_page(self._call("tools/list", params, None, None, None, deadline).response())
-            for tool in page.tools:
-                tools.append(bytes(tool))
-                size += len(tools[-1])
-            cursor = page.nextCursor
+            response = self._call(method, params, None, None, None, deadline).response()
+            page, cursor = self._read_page(response, member)
+            items += page
+            size += sum(map(len, page))
             if cursor is None:
-                return tools
-            if len(tools) > MAX_TOOLS or size > MAX_LIST_BYTES:
-                raise self._fault("too_large", "lists more tools than can be taken in")
+                return items
+            if len(items) > MAX_ITEMS or size > MAX_LIST_BYTES:
+                raise self._fault("too_large", f"lists more {capability} than can be taken in")
             if cursor in seen:
-                raise self._fault("not_mcp", "lists its tools in a circle")
+                raise self._fault("not_mcp", f"lists its {capability} in a circle")
             seen.add(cursor)
             params = {"cursor": msgspec.Raw(msgspec.json.encode(cursor))}
-        raise self._fault("too_large", f"lists its tools on more than {MAX_PAGES} pages")
+        raise self._fault("too_large", f"lists its {capability} on more than {MAX_PAGES} pages")
 
     def call(
         self,
@@ -202,16 +213,19 @@ class Upstream:
 
         threading.Thread(target=tell, name="cancel", daemon=True).start()
 
-    def _read_page(self, response: Message) -> _Page:
+    def _read_page(self, response: Message, member: str) -> tuple[list[bytes], str | None]:
+        """The items of one page, and the cursor of the next."""
         if "error" in response:
-            raise self._fault("not_mcp", "refused to list its tools")
+            raise self._fault("not_mcp", f"refused to list its {member}")
         try:
-            page = msgspec.json.decode(response["result"], type=_Page)
-        except msgspec.DecodeError:
-            raise self._fault("invalid_json", "sent a list of tools that is not MCP") from None
-        if not all(bytes(tool).startswith(b"{") for tool in page.tools):
-            raise self._fault("invalid_json", "sent a list of tools that is not MCP")
-        return page
+            result = msgspec.json.decode(response["result"], type=Message)
+            items = [bytes(item) for item in msgspec.json.decode(result[member], type=list[msgspec.Raw])]
+            cursor = msgspec.json.decode(result.get("nextCursor", _NULL), type=str | None)
+        except (KeyError, msgspec.DecodeError):
+            items, cursor = [b""], None
+        if not all(item.startswith(b"{") for item in items):
+            raise self._fault("invalid_json", f"sent a list of {member} that is not MCP")
+        return items, cursor
 
     def _fault(self, code: str, what: str) -> UpstreamFault:
         return UpstreamFault(code, f"{self._lane.place.authority} {what}.")

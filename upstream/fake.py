@@ -59,6 +59,9 @@ class FakeUpstream:
         self.sessions: set[str] = set()
         self.closing = threading.Event()
         self._tls = tls
+        self.capabilities: Json = {"tools": {}}
+        # What else it answers, by method: prompts, resources, completions.
+        self.results: dict[str, Json] = {}
         self._once: defaultdict[str, deque[Act]] = defaultdict(deque)
         self._always: dict[str, Act] = {}
         self._session_ids = itertools.count(1)
@@ -171,8 +174,8 @@ def _answer_modern(turn: Turn, version: str) -> None:
         turn.refuse(400, UNSUPPORTED_VERSION, "unsupported", data={"supported": [MODERN_VERSION], "requested": version})
     elif request.method == "server/discover":
         identity = {META_SERVER: {"name": "fake", "version": "1"}}
-        capabilities = {"tools": {}}
-        turn.respond(result={"supportedVersions": [MODERN_VERSION], "capabilities": capabilities, "_meta": identity})
+        result = {"supportedVersions": [MODERN_VERSION], "capabilities": turn.server.capabilities, "_meta": identity}
+        turn.respond(result=result)
     elif (result := _result_of(turn)) is None:
         turn.refuse(404, -32601, "no such method")
     else:
@@ -185,7 +188,7 @@ def _answer_legacy(turn: Turn) -> None:
     if request.method == "initialize":
         result = {
             "protocolVersion": server.legacy_version,
-            "capabilities": {"tools": {}},
+            "capabilities": server.capabilities,
             "serverInfo": {"name": "fake", "version": "1"},
             "instructions": "Echo things.",
         }
@@ -204,6 +207,8 @@ def _answer_legacy(turn: Turn) -> None:
 
 def _result_of(turn: Turn) -> Json | None:
     server, params = turn.server, turn.request.params
+    if turn.request.method in server.results:
+        return server.results[turn.request.method]
     if turn.request.method == "tools/list":
         size = server.page_size or len(server.tools) or 1
         start = int(params.get("cursor", 0))

@@ -43,6 +43,13 @@ class Opened:
     instructions: str | None = None
     capabilities: bytes = b"{}"
 
+    def can(self, capability: str) -> bool:
+        """Whether the server claims this one of its capabilities."""
+        try:
+            return capability in msgspec.json.decode(self.capabilities, type=dict[str, msgspec.Raw])
+        except msgspec.DecodeError:
+            return False
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

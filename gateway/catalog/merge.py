@@ -1,64 +1,110 @@
-"""Merges the tools of several servers into one list and one routing table.
+"""Merges what several servers offer into one list and one routing table.
 
 Rule: pure, and the same for the same servers: order is that of the servers, then each server's own. A definition
-passes byte for byte but for its name; of two tools that would share a name the later is renamed by its hash.
+passes byte for byte but for its name. Of two tools or prompts that would share a name the later is renamed by its
+hash; of two resources with one URI the earlier server's is offered, since a URI cannot be renamed.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
-from msgspec import MsgspecError
+from msgspec import MsgspecError, Raw
 
 from gateway.directory.snapshots import Server
 from gateway.protocol.envelopes import render_tool
-from gateway.protocol.jsonrpc import Members, decode_members, decode_string
+from gateway.protocol.jsonrpc import Members, decode_members, decode_string, encode
+from gateway.protocol.methods import Kind
 from gateway.protocol.names import render_name, shorten
+from gateway.protocol.templates import Template
 from upstream.eras import Era
+
+# Long enough that most clients never see a second page, short enough for one that reads page by page.
+PAGE_ITEMS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a tool's calls go: the server, and the name by which the server knows the tool."""
+    """Where a name or URI leads: the server, and what the server itself calls it."""
 
     server: Server
-    tool: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """`routes` by offered name; `tools` is the JSON array of definitions for each era."""
+    """`routes` by what is offered; `pages` are the JSON arrays of each era; `fingerprint` tells two lists apart.
+
+    `templates`: what the URIs look like that a template stands for, and whose they are.
+    """
 
     routes: dict[str, Route]
-    tools: dict[Era, bytes]
+    pages: dict[Era, tuple[bytes, ...]]
+    fingerprint: str
+    templates: tuple[tuple[Template, Server], ...] = ()
+
+    def find(self, name: str) -> Route | None:
+        """The route of a name, of a URI, or of a URI that a template describes."""
+        found = self.routes.get(name)
+        if found is not None:
+            return found
+        return next((Route(server, name) for template, server in self.templates if template.fits(name)), None)
 
 
-def merge(lists: Sequence[tuple[Server, Sequence[bytes]]]) -> Merged:
-    """`lists`: each server with its tools as it sent them. What is no tool, or is offered twice, is left out."""
+def merge(kind: Kind, lists: Sequence[tuple[Server, Sequence[bytes]]]) -> Merged:
+    """`lists`: each server with its items as it sent them. What is no item, or is offered twice, is left out."""
     routes: dict[str, Route] = {}
     rendered: dict[Era, list[bytes]] = {Era.LEGACY: [], Era.MODERN: []}
-    for server, tools in lists:
+    for server, items in lists:
         seen: set[str] = set()
-        for raw in tools:
-            found = _read_tool(raw)
+        for raw in items:
+            found = _read_item(kind, raw)
             if found is None or found[1] in seen:
                 continue
-            tool, own_name = found
+            item, own_name = found
             seen.add(own_name)
-            name = render_name(server.prefix, own_name)
+            name = _offered_name(kind, server, own_name, routes)
             if name in routes:
-                name = shorten(name, f"{server.id}/{own_name}")
+                continue
             routes[name] = Route(server, own_name)
             for era, definitions in rendered.items():
-                definition = render_tool(tool, name=name, client=era)
+                definition = _render(kind, item, raw, name, era)
                 if definition is not None:
                     definitions.append(definition)
-    return Merged(routes, {era: b"[" + b",".join(definitions) + b"]" for era, definitions in rendered.items()})
+    return Merged(
+        routes,
+        {era: _pages(definitions) for era, definitions in rendered.items()},
+        sha256(b"\n".join(rendered[Era.MODERN])).hexdigest()[:16],
+        tuple((Template.parse(name), route.server) for name, route in routes.items()) if kind is Kind.TEMPLATES else (),
+    )
 
 
-def _read_tool(raw: bytes) -> tuple[Members, str] | None:
+def _read_item(kind: Kind, raw: bytes) -> tuple[Members, str] | None:
     try:
-        tool = decode_members(raw)
-        name = decode_string(tool["name"])
+        item = decode_members(raw)
+        name = decode_string(item[kind.value.key])
     except (KeyError, MsgspecError, RecursionError):
         return None
-    return (tool, name) if name and "inputSchema" in tool else None
+    if not name or (kind is Kind.TOOLS and "inputSchema" not in item):
+        return None
+    return item, name
+
+
+def _offered_name(kind: Kind, server: Server, own_name: str, routes: dict[str, Route]) -> str:
+    if kind.value.key != "name":
+        return own_name
+    name = render_name(server.prefix, own_name)
+    return shorten(name, f"{server.id}/{own_name}") if name in routes else name
+
+
+def _render(kind: Kind, item: Members, raw: bytes, name: str, era: Era) -> bytes | None:
+    if kind is Kind.TOOLS:
+        return render_tool(item, name=name, client=era)
+    if kind is Kind.PROMPTS:
+        return encode({**item, "name": Raw(encode(name))})
+    return raw
+
+
+def _pages(definitions: list[bytes]) -> tuple[bytes, ...]:
+    starts = range(0, len(definitions), PAGE_ITEMS) or (0,)
+    return tuple(b"[" + b",".join(definitions[start : start + PAGE_ITEMS]) + b"]" for start in starts)

@@ -28,6 +28,7 @@ class Upstreams:
         self._upstreams: dict[_Key, tuple[Upstream, float]] = {}
 
     def get(self, snapshot: Snapshot, environment: str, server: Server) -> Upstream:
+        """Raises UpstreamFault for an address or credentials that cannot be used; connects to nothing."""
         key = (snapshot.slug, environment, server.definition)
         now = clock.monotonic()
         found = self._upstreams.get(key)
@@ -45,6 +46,7 @@ class Upstreams:
                 gevent.spawn(upstream.close)  # a farewell to the server may take two seconds
 
     def _make(self, snapshot: Snapshot, server: Server) -> Upstream:
+        """Raises UpstreamFault."""
         target = Target(
             url=server.url,
             headers=open_headers(self._keyring, snapshot, server),

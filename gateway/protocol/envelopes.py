@@ -7,16 +7,25 @@ never sees `resultType`, `ttlMs`, `cacheScope` or `io.modelcontextprotocol/*` (M
 from msgspec import MsgspecError, Raw
 
 from gateway.protocol.jsonrpc import Members, decode_members, encode
+from gateway.protocol.refusals import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND
 from upstream.eras import META_SERVER, RESERVED_META, Era
 
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 _COMPLETE = Raw(b'"complete"')
 
 
-def render_result(result: Members, *, client: Era, upstream: Era, server_info: Raw) -> bytes:
-    """The result of a request as the client's era wants it; `server_info` is how this gateway names itself."""
+def render_result(
+    result: Members, *, client: Era, upstream: Era, server_info: Raw, is_cacheable: bool = False
+) -> bytes:
+    """The result of a request as the client's era wants it; `server_info` is how this gateway names itself.
+
+    `is_cacheable`: the modern era asks how long it may be kept; what a legacy server gave may not be kept at all.
+    """
     if client is Era.MODERN:
         result.setdefault("resultType", _COMPLETE)
+        if is_cacheable:
+            result.setdefault("ttlMs", Raw(b"0"))
+            result["cacheScope"] = Raw(b'"private"')
         meta = _members_or_empty(result.get("_meta"))
         meta[META_SERVER] = server_info
         result["_meta"] = Raw(encode(meta))
@@ -33,6 +42,19 @@ def _strip_modern(result: Members) -> None:
     meta = {key: raw for key, raw in _members_or_empty(result.pop("_meta", None)).items() if not _is_reserved(key)}
     if meta:
         result["_meta"] = Raw(encode(meta))
+
+
+def render_error(error: Raw, *, client: Era) -> Raw:
+    """A server's error in the client's era: only the code for a resource that is not there differs."""
+    try:
+        members = decode_members(error)
+        code = bytes(members["code"])
+    except (KeyError, MsgspecError, RecursionError):
+        return Raw(encode({"code": INTERNAL_ERROR, "message": "The server answered an error that is not JSON-RPC."}))
+    if client is Era.MODERN and code == b"%d" % RESOURCE_NOT_FOUND:
+        members["code"] = Raw(b"%d" % INVALID_PARAMS)
+        return Raw(encode(members))
+    return error
 
 
 def is_tool_error(result: Members) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.protocol import headers
 from gateway.protocol.jsonrpc import Members, Message, decode_members, decode_string
+from gateway.protocol.methods import NAMED_BY
 from gateway.protocol.refusals import INVALID_PARAMS, UNSUPPORTED_VERSION, Refusal, bad_request
 from upstream.eras import LEGACY_VERSIONS, META_CAPABILITIES, META_VERSION, MODERN_VERSION, RESERVED_META, Era
 
@@ -20,9 +21,6 @@ MODERN_VERSIONS = (MODERN_VERSION,)
 # Members of `_meta` that concern one request's stream.
 PROGRESS_TOKEN = "progressToken"  # noqa: S105 - a member's name, no credential
 LOG_LEVEL = RESERVED_META + "logLevel"
-
-# What counts for the monthly quota, and what a frozen workspace refuses.
-CALLS = frozenset(("tools/call", "resources/read", "prompts/get", "completion/complete"))
 
 
 class Spoken(NamedTuple):
@@ -65,7 +63,7 @@ def _require_modern(
         ) from None
     headers.require_equal("MCP-Protocol-Version", version_header, version)
     headers.require_equal("Mcp-Method", environ.get("HTTP_MCP_METHOD"), message.method)
-    member = headers.NAMED_BY.get(message.method)
+    member = NAMED_BY.get(message.method)
     if member is not None:
         headers.require_equal("Mcp-Name", environ.get("HTTP_MCP_NAME"), require_text(message.params, member))
     if version not in MODERN_VERSIONS:

@@ -13,9 +13,6 @@ RawHeaders = list[tuple[bytes, bytes]]
 _SENTINEL_START, _SENTINEL_END = "=?base64?", "?="
 _MIRRORING = frozenset((b"mcp-protocol-version", b"mcp-method", b"mcp-name"))
 
-# The request whose parameter each `Mcp-Name` mirrors.
-NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-
 
 def decode_value(value: str) -> str | None:
     """The text that a header value stands for; None when it claims to be base64 and is not canonical UTF-8 of it."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from upstream.eras import Era
+
 Headers = tuple[tuple[str, str], ...]
 
 PARSE_ERROR = -32700
@@ -18,6 +20,8 @@ INTERNAL_ERROR = -32603
 HEADER_MISMATCH = -32020
 UNSUPPORTED_VERSION = -32022
 RATE_LIMITED = -32000
+RESOURCE_NOT_FOUND = -32002
+UPSTREAM_FAILED = -31502
 
 
 class Refusal(Exception):
@@ -76,6 +80,13 @@ def missing_token() -> Refusal:
         headers=(("WWW-Authenticate", 'Bearer realm="stoa"'),),
         decision="unauthorized",
     )
+
+
+def no_such_resource(uri: str, suffix: str, era: Era) -> Refusal:
+    """The legacy era has a code of its own for it, which the modern one forbids."""
+    code = RESOURCE_NOT_FOUND if era is Era.LEGACY else INVALID_PARAMS
+    message = f"There is no resource {uri[:200]!r} in this workspace.{suffix}"
+    return Refusal(200, code, message, data={"uri": uri}, decision="unknown_resource")
 
 
 def unavailable(message: str, retry_after: int = 1, decision: str = "unavailable") -> Refusal:

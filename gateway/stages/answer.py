@@ -14,10 +14,11 @@ from gateway.exchange import Exchange
 from gateway.identity import server_info
 from gateway.protocol.eras import MODERN_VERSIONS
 from gateway.protocol.jsonrpc import Message, decode_string, encode
+from gateway.protocol.methods import LISTS, Kind
 from gateway.protocol.refusals import INVALID_PARAMS, METHOD_NOT_FOUND, Refusal
 from upstream.eras import LEGACY_VERSIONS, META_SERVER, Era
 
-_CAPABILITIES = {"tools": {}}
+_CAPABILITIES = {"tools": {}, "prompts": {}, "resources": {}, "completions": {}}
 _DISCOVER_TTL_MS = 60_000
 
 
@@ -25,8 +26,8 @@ def answer_locally(exchange: Exchange, catalogs: Catalogs) -> bytes:
     """The result, as JSON; Refusal for a method that this era does not have."""
     message, spoken, _, snapshot = exchange.known
     match (spoken.era, message.method):
-        case (_, "tools/list"):
-            return _list_tools(exchange, catalogs)
+        case (_, method) if method in LISTS:
+            return _list(exchange, LISTS[method], catalogs)
         case (Era.MODERN, "server/discover"):
             return _discover(snapshot)
         case (Era.LEGACY, "initialize"):
@@ -41,20 +42,35 @@ def answer_locally(exchange: Exchange, catalogs: Catalogs) -> bytes:
             )
 
 
-def _list_tools(exchange: Exchange, catalogs: Catalogs) -> bytes:
+def _list(exchange: Exchange, kind: Kind, catalogs: Catalogs) -> bytes:
     message, spoken, answer, snapshot = exchange.known
-    if "cursor" in message.params:
-        raise Refusal(200, INVALID_PARAMS, "This cursor is not one of ours: the list has one page.", decision="cursor")
     _, environment, _ = parse_ref(answer.ref)
-    tools = catalogs.get(snapshot, environment, fresh=True).merged.tools[spoken.era]
-    if spoken.era is Era.LEGACY:
-        return b'{"tools":' + tools + b"}"
-    return b'{"tools":%b,"resultType":"complete","ttlMs":%d,"cacheScope":"private","_meta":{"%b":%b}}' % (
-        tools,
-        FRESH_SECONDS * 1000,
-        META_SERVER.encode(),
-        bytes(server_info(snapshot)),
-    )
+    merged = catalogs.get(snapshot, environment, kind, fresh=True).merged
+    pages = merged.pages[spoken.era]
+    number = _page_number(message, merged.fingerprint, len(pages))
+    members = [b'{"%b":%b' % (kind.value.member.encode(), pages[number])]
+    if number + 1 < len(pages):
+        members.append(b'"nextCursor":"%b.%d"' % (merged.fingerprint.encode(), number + 1))
+    if spoken.era is Era.MODERN:
+        members.append(
+            b'"resultType":"complete","ttlMs":%d,"cacheScope":"private","_meta":{"%b":%b}'
+            % (FRESH_SECONDS * 1000, META_SERVER.encode(), bytes(server_info(snapshot)))
+        )
+    return b",".join(members) + b"}"
+
+
+def _page_number(message: Message, fingerprint: str, count: int) -> int:
+    """Which page a cursor means. A cursor of a list that has changed since means none: the client begins anew."""
+    if "cursor" not in message.params:
+        return 0
+    try:
+        owner, _, number = decode_string(message.params["cursor"]).partition(".")
+    except MsgspecError:
+        owner, number = "", ""
+    if owner == fingerprint and number.isascii() and number.isdigit() and len(number) < 6 and int(number) < count:
+        return int(number)
+    reason = "This cursor is not one of this list, or the list has changed since: begin anew."
+    raise Refusal(200, INVALID_PARAMS, reason, decision="cursor")
 
 
 def _discover(snapshot: Snapshot) -> bytes:

@@ -7,8 +7,9 @@ import msgspec
 
 from common.admission.records import Question
 from gateway.exchange import Exchange
-from gateway.protocol.eras import CALLS, parse_spoken
+from gateway.protocol.eras import parse_spoken
 from gateway.protocol.jsonrpc import parse_message
+from gateway.protocol.methods import CALLS
 from upstream.eras import META_CLIENT
 
 MAX_CLIENT_NAME = 60

@@ -11,7 +11,8 @@ from gateway.directory.loader import parse_ref
 from gateway.directory.upstreams import Upstreams
 from gateway.exchange import Exchange
 from gateway.protocol.eras import LOG_LEVEL, PROGRESS_TOKEN
-from gateway.protocol.jsonrpc import encode
+from gateway.protocol.jsonrpc import decode_members, encode
+from gateway.protocol.methods import COMPLETE, NAMED_BY
 from upstream.client import Upstream
 from upstream.eras import META_CAPABILITIES, RESERVED_META, Era
 
@@ -25,7 +26,10 @@ def forward(exchange: Exchange, upstreams: Upstreams) -> Upstream:
     _, environment, _ = parse_ref(answer.ref)
     upstream = upstreams.get(snapshot, environment, target.server)
     params = {member: raw for member, raw in message.params.items() if member != "_meta"}
-    params["name"] = Raw(encode(target.tool))
+    if message.method == COMPLETE:
+        params["ref"] = _refer(params["ref"], target.name)
+    else:
+        params[NAMED_BY[message.method]] = Raw(encode(target.name))
     meta = spoken.meta or {}
     passed = {key: raw for key, raw in meta.items() if not key.startswith(RESERVED_META) or key == LOG_LEVEL}
     if PROGRESS_TOKEN in passed:
@@ -35,7 +39,7 @@ def forward(exchange: Exchange, upstreams: Upstreams) -> Upstream:
         exchange.reply = upstream.call(
             message.method,
             params,
-            name=target.tool,
+            name=None if message.method == COMPLETE else target.name,
             meta=passed,
             capabilities=bytes(meta[META_CAPABILITIES]) if spoken.era is Era.MODERN else None,
             timeout=min(target.server.timeout, snapshot.execution_timeout),
@@ -43,3 +47,11 @@ def forward(exchange: Exchange, upstreams: Upstreams) -> Upstream:
     finally:
         exchange.upstream_us = round((clock.monotonic() - began) * clock.MICROSECONDS)
     return upstream
+
+
+def _refer(raw: Raw, name: str) -> Raw:
+    """The reference of a completion under the name by which the server knows the prompt; a URI stays."""
+    reference = decode_members(raw)
+    if "name" in reference:
+        reference["name"] = Raw(encode(name))
+    return Raw(encode(reference))

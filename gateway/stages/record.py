@@ -32,7 +32,7 @@ def record(exchange: Exchange, recorder: Recorder) -> None:
                 "token": token,
                 "member": member,
                 "server": target.server.id if target else "",
-                "tool": target.tool if target else "",
+                "tool": target.name if target else "",
                 "method": message.method if message else "",
                 "outcome": exchange.outcome,
                 "decision": exchange.decision,

@@ -13,9 +13,10 @@ from msgspec import MsgspecError, Raw
 from gateway.exchange import Exchange, Response
 from gateway.identity import server_info
 from gateway.open_exchanges import Cut
-from gateway.protocol.envelopes import is_input_required, is_tool_error, render_result, render_tool_error
+from gateway.protocol.envelopes import is_input_required, is_tool_error, render_error, render_result, render_tool_error
 from gateway.protocol.eras import LOG_LEVEL, PROGRESS_TOKEN
 from gateway.protocol.jsonrpc import Members, decode_members, encode, result_body
+from gateway.protocol.refusals import UPSTREAM_FAILED
 from upstream.client import Upstream
 from upstream.eras import Era
 from upstream.faults import UpstreamFault
@@ -53,11 +54,11 @@ def relay(exchange: Exchange, upstream: Upstream) -> Response:
 
 def render_response(exchange: Exchange, message: Members, upstream: Era) -> bytes:
     """The server's response under the client's id and in the client's era; notes the outcome."""
-    _, spoken, _, snapshot = exchange.known
+    request, spoken, _, snapshot = exchange.known
     error = message.get("error")
     if error is not None:
         exchange.outcome = "upstream_error"
-        return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (exchange.request_id, bytes(error))
+        return _error_body(exchange, render_error(error, client=spoken.era))
     try:
         result = decode_members(message["result"])
     except (MsgspecError, RecursionError):
@@ -66,22 +67,35 @@ def render_response(exchange: Exchange, message: Members, upstream: Era) -> byte
         result = render_tool_error(_NEEDS_INPUT)
     if is_tool_error(result):
         exchange.outcome = "tool_error"
-    rendered = render_result(result, client=spoken.era, upstream=upstream, server_info=server_info(snapshot))
+    rendered = render_result(
+        result,
+        client=spoken.era,
+        upstream=upstream,
+        server_info=server_info(snapshot),
+        is_cacheable=request.method == "resources/read",
+    )
     return result_body(exchange.request_id, rendered)
 
 
 def render_fault(exchange: Exchange, fault: UpstreamFault) -> bytes:
-    """A result that the model can read and act on, for what went wrong on the way to the tool."""
-    _, spoken, _, snapshot = exchange.known
+    """What went wrong on the way to the server: for a tool a result that the model can act on, else an error."""
+    request, spoken, _, snapshot = exchange.known
     exchange.outcome, exchange.decision = "upstream_error", fault.code
     name = exchange.route.server.name if exchange.route else "The server"
+    sentence = f"{name}: {fault.call_sentence}"
+    if request.method != "tools/call":
+        return _error_body(exchange, Raw(encode({"code": UPSTREAM_FAILED, "message": sentence})))
     result = render_result(
-        render_tool_error(f"{name}: {fault.call_sentence}"),
+        render_tool_error(sentence),
         client=spoken.era,
         upstream=Era.LEGACY,
         server_info=server_info(snapshot),
     )
     return result_body(exchange.request_id, result)
+
+
+def _error_body(exchange: Exchange, error: Raw) -> bytes:
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (exchange.request_id, bytes(error))
 
 
 def _stream(exchange: Exchange, first: Members, events: Iterator[Members], upstream: Era) -> Generator[bytes]:

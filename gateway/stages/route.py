@@ -1,27 +1,72 @@
 """Route: which server a call goes to, by table; no name is ever parsed.
 
-Rule: a name that the table does not know is looked for once more in a fresh catalog before it is refused.
+Rule: what the table does not know is looked for once more in a fresh catalog before it is refused.
 """
 
-from gateway.catalog.catalogs import Catalogs
+from collections.abc import Sequence
+
+from msgspec import MsgspecError, Raw
+
+from gateway.catalog.catalogs import Catalog, Catalogs
+from gateway.catalog.merge import Route
 from gateway.directory.loader import parse_ref
 from gateway.exchange import Exchange
 from gateway.protocol.eras import require_text
-from gateway.protocol.refusals import INVALID_PARAMS, Refusal
+from gateway.protocol.jsonrpc import Members, decode_members, decode_string
+from gateway.protocol.methods import COMPLETE, NAMED_BY, Kind
+from gateway.protocol.refusals import INVALID_PARAMS, Refusal, bad_request, no_such_resource
+
+_KINDS: dict[str, tuple[Kind, ...]] = {
+    "tools/call": (Kind.TOOLS,),
+    "prompts/get": (Kind.PROMPTS,),
+    "resources/read": (Kind.RESOURCES, Kind.TEMPLATES),
+}
+_REFERENCES: dict[str, tuple[str, tuple[Kind, ...]]] = {
+    "ref/prompt": ("name", (Kind.PROMPTS,)),
+    "ref/resource": ("uri", (Kind.TEMPLATES, Kind.RESOURCES)),
+}
+_WORDS = {Kind.TOOLS: "tool", Kind.PROMPTS: "prompt"}
 
 
 def route(exchange: Exchange, catalogs: Catalogs) -> None:
-    """Fill in the route of a `tools/call`, or refuse it (-32602, as the protocol has it for an unknown tool)."""
-    message, _, answer, snapshot = exchange.known
-    name = require_text(message.params, "name")
+    """Fill in the route, or refuse what nobody offers (-32602, as the protocol has it)."""
+    message = exchange.known.message
+    if message.method == COMPLETE:
+        reference = require_reference(message.params)
+        member, kinds = _REFERENCES[decode_string(reference["type"])]
+        exchange.route = _find(exchange, catalogs, kinds, require_text(reference, member))
+        return
+    name = require_text(message.params, NAMED_BY[message.method])
+    exchange.route = _find(exchange, catalogs, _KINDS[message.method], name)
+
+
+def require_reference(params: Members) -> Members:
+    """What a completion is about: a prompt by its name, or a resource by its URI or template."""
+    try:
+        reference = decode_members(params.get("ref", Raw(b"null")))
+        known = decode_string(reference["type"]) in _REFERENCES
+    except (KeyError, MsgspecError, RecursionError):
+        known = False
+    if not known:
+        raise bad_request('"params.ref" must be a ref/prompt or a ref/resource.', INVALID_PARAMS)
+    return decode_members(params["ref"])
+
+
+def _find(exchange: Exchange, catalogs: Catalogs, kinds: Sequence[Kind], name: str) -> Route:
+    _, spoken, answer, snapshot = exchange.known
     _, environment, _ = parse_ref(answer.ref)
-    found = catalogs.get(snapshot, environment, fresh=False).merged.routes.get(name)
-    if found is None:
-        catalog = catalogs.get(snapshot, environment, fresh=True)
-        found = catalog.merged.routes.get(name)
-        if found is None:
-            reason = f"There is no tool {name[:64]!r} in this workspace."
-            if catalog.missing:
-                reason += f" Not answering at the moment: {', '.join(server.name for server in catalog.missing)}."
-            raise Refusal(200, INVALID_PARAMS, reason, decision="unknown_tool")
-    exchange.route = found
+    looked: list[Catalog] = []
+    for fresh in (False, True):
+        for kind in kinds:
+            catalog = catalogs.get(snapshot, environment, kind, fresh=fresh)
+            found = catalog.merged.find(name)
+            if found is not None:
+                return found
+            looked.append(catalog)
+    missing = {server.name for catalog in looked[-len(kinds) :] for server in catalog.missing}
+    suffix = f" Not answering at the moment: {', '.join(sorted(missing))}." if missing else ""
+    word = _WORDS.get(kinds[0])
+    if word is None:
+        raise no_such_resource(name, suffix, spoken.era)
+    reason = f"There is no {word} {name[:64]!r} in this workspace.{suffix}"
+    raise Refusal(200, INVALID_PARAMS, reason, decision=f"unknown_{word}")

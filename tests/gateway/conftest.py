@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from common.db import make_engine
+from tests.cast import make_settings, variables_of
 from tests.real.gateway import Answer, RealGateway
 from tests.real.schema import migrate
-from tests.real.tenants import MASTER_KEYS, Tenants
+from tests.real.tenants import Tenants
 from tests.real.valkey import RealValkey
 from upstream.eras import MODERN_VERSION
 from upstream.fake import FakeUpstream
@@ -39,8 +40,9 @@ class Rig:
         params = {"_meta": META, **(params or {})}
         message = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
         mirrored = {"MCP-Protocol-Version": MODERN_VERSION, "Mcp-Method": method}
-        if "name" in params:
-            mirrored["Mcp-Name"] = params["name"]
+        named = params.get("name", params.get("uri"))
+        if named is not None:
+            mirrored["Mcp-Name"] = named
         return self.gateway.post("demo", self.token, message, {**mirrored, **headers})
 
 
@@ -53,13 +55,8 @@ def rig(valkey: RealValkey, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     workspace = tenants.add_workspace("demo")
     gateway = RealGateway(
         folder,
-        {
-            "DATABASE_URL": database,
-            "REDIS_URL": valkey.url,
-            "STOA_MASTER_KEYS": MASTER_KEYS,
-            # These tests are not about the rate: a window of a millisecond is always empty again.
-            "STOA_RATE_WINDOW": "0.001",
-        },
+        # These tests are not about the rate: a window of a millisecond is always empty again.
+        variables_of(make_settings(database, valkey.empty())) | {"STOA_RATE_WINDOW": "0.001"},
     )
     with FakeUpstream("legacy") as legacy, FakeUpstream("modern") as modern:
         tenants.add_server(workspace, legacy.url, prefix="leg", headers=[("X-Key", "k3y")], timeout=2)

@@ -3,7 +3,6 @@
 Rule: for tests of the gateway alone; whatever tests the portal goes through its services.
 """
 
-import base64
 import json
 import uuid
 from datetime import datetime
@@ -25,16 +24,15 @@ from common.models import (
 )
 from common.sealing.keyring import Keyring
 from common.sealing.seal import seal
-
-MASTER_KEY = b"m" * 32
-MASTER_KEYS = base64.b64encode(MASTER_KEY).decode()
+from tests.cast import MASTER_KEYS
 
 
 class Tenants:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._keyring = Keyring([MASTER_KEY])
+        self._keyring = Keyring(MASTER_KEYS)
         self.account_id = new_id()
+        self.workspaces: dict[str, uuid.UUID] = {}
         self._add(
             Account(
                 id=self.account_id,
@@ -61,6 +59,7 @@ class Tenants:
             created_at=clock.now(),
         )
         self._add(workspace)
+        self.workspaces[slug] = workspace.id
         return workspace.id
 
     def add_token(
