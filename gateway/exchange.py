@@ -43,6 +43,7 @@ class Exchange:
         "greenlet",
         "is_watched",
         "message",
+        "mirrored",
         "noted",
         "outcome",
         "reply",
@@ -66,6 +67,7 @@ class Exchange:
         self.answer: Answer | None = None
         self.snapshot: Snapshot | None = None
         self.route: Route | None = None
+        self.mirrored: dict[str, str] | None = None
         self.reply: Reply | None = None
         self.greenlet: Any = None
         self.is_watched = False

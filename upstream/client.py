@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -26,6 +27,7 @@ from upstream.requests import (
     Phrasebook,
     modern_lines,
     new_request_id,
+    param_lines,
     render_legacy,
     render_modern,
     render_notification,
@@ -62,6 +64,17 @@ class Probe:
     tools: list[bytes]
 
 
+class Asked(NamedTuple):
+    """One request as the caller of `Upstream.call` has put it."""
+
+    method: str
+    params: Mapping[str, msgspec.Raw]
+    name: str | None = None
+    meta: Message | None = None
+    capabilities: bytes | None = None
+    mirrored: Mapping[str, str] | None = None
+
+
 class Upstream:
     """Safe for threads and greenlets; each method blocks at most for its time."""
 
@@ -91,7 +104,7 @@ class Upstream:
         params: Message = {}
         size = 0
         for _ in range(MAX_PAGES):
-            response = self._call(method, params, None, None, None, deadline).response()
+            response = self._call(Asked(method, params), deadline).response()
             page, cursor = self._read_page(response, member)
             items += page
             size += sum(map(len, page))
@@ -113,15 +126,18 @@ class Upstream:
         name: str | None = None,
         meta: Message | None = None,
         capabilities: bytes | None = None,
+        mirrored: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> Reply:
         """Send one request under an id of our own; params leave byte for byte.
 
         `name` is what Mcp-Name carries (else taken from the params), `meta` goes out as `_meta`,
-        `capabilities` is the caller's raw JSON object, for modern servers. Seconds for everything
+        `capabilities` is the caller's raw JSON object and `mirrored` what goes into headers beside the
+        body, both for modern servers. Seconds for everything
         up to the last event. Raises UpstreamFault, also from the reply's events.
         """
-        return self._call(method, params, name, meta, capabilities, self._deadline(timeout))
+        asked = Asked(method, params, name, meta, capabilities, mirrored)
+        return self._call(asked, self._deadline(timeout))
 
     def send(self, body: bytes, timeout: float | None = None) -> None:
         """Post a notification, or the answer to a request of the server's, within the current session."""
@@ -141,20 +157,12 @@ class Upstream:
     def _deadline(self, timeout: float | None) -> float:
         return monotonic() + (self._target.timeout if timeout is None else timeout)
 
-    def _call(
-        self,
-        method: str,
-        params: Mapping[str, msgspec.Raw],
-        name: str | None,
-        meta: Message | None,
-        capabilities: bytes | None,
-        deadline: float,
-    ) -> Reply:
+    def _call(self, asked: Asked, deadline: float) -> Reply:
         session = self._sessions.current(deadline)
         request_id = new_request_id()
 
         def ask() -> Connection:
-            body, extra = self._render(session, request_id, method, params, name, meta, capabilities)
+            body, extra = self._render(session, request_id, asked)
             return self._lane.ask(render_post(session.head, body, extra), deadline)
 
         try:
@@ -181,21 +189,14 @@ class Upstream:
             self._sessions.forget(session)
         return reply
 
-    def _render(
-        self,
-        session: Session,
-        request_id: str,
-        method: str,
-        params: Mapping[str, msgspec.Raw],
-        name: str | None,
-        meta: Message | None,
-        capabilities: bytes | None,
-    ) -> tuple[bytes, bytes]:
+    def _render(self, session: Session, request_id: str, asked: Asked) -> tuple[bytes, bytes]:
         """The body, and the header lines that are this request's alone."""
+        method, params, name, meta, capabilities, mirrored = asked
         if session.opened.era is Era.LEGACY:
             return render_legacy(request_id, method, params, meta), b""
         body = render_modern(request_id, method, params, meta, self._phrasebook.client, capabilities)
-        return body, modern_lines(method, params, name)
+        lines = modern_lines(method, params, name)
+        return body, lines + param_lines(mirrored) if mirrored else lines
 
     def _give_up(self, session: Session, request_id: str) -> None:
         """Tell a legacy server that nobody waits any more; to a modern one the closed connection says it.

@@ -97,6 +97,11 @@ def _render_lines(method: str, name: str | None) -> bytes:
     return lines.encode()
 
 
+def param_lines(mirrored: Mapping[str, str]) -> bytes:
+    """Mcp-Param-*: arguments that the tool's schema wants in a header too, by the names that it gives them."""
+    return "".join(f"Mcp-Param-{name}: {render_header_value(value)}\r\n" for name, value in mirrored.items()).encode()
+
+
 def _render_body(
     request_id: str, method: str, params: Mapping[str, msgspec.Raw], meta: Mapping[str, msgspec.Raw] | None
 ) -> bytes:

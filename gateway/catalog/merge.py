@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+import msgspec
 from msgspec import MsgspecError, Raw
 
 from gateway.directory.snapshots import Server
@@ -16,6 +17,7 @@ from gateway.protocol.envelopes import render_tool
 from gateway.protocol.jsonrpc import Members, decode_members, decode_string, encode
 from gateway.protocol.methods import Kind
 from gateway.protocol.names import render_name, shorten
+from gateway.protocol.param_headers import ANNOTATION, InvalidAnnotation, ParamHeader, read_param_headers
 from gateway.protocol.templates import Template
 from upstream.eras import Era
 
@@ -25,10 +27,11 @@ PAGE_ITEMS = 500
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a name or URI leads: the server, and what the server itself calls it."""
+    """Where a name or URI leads: the server, what the server itself calls it, and what it wants in headers."""
 
     server: Server
     name: str
+    param_headers: tuple[ParamHeader, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,12 @@ def merge(kind: Kind, lists: Sequence[tuple[Server, Sequence[bytes]]]) -> Merged
             found = _read_item(kind, raw)
             if found is None or found[1] in seen:
                 continue
-            item, own_name = found
+            item, own_name, param_headers = found
             seen.add(own_name)
             name = _offered_name(kind, server, own_name, routes)
             if name in routes:
                 continue
-            routes[name] = Route(server, own_name)
+            routes[name] = Route(server, own_name, param_headers)
             for era, definitions in rendered.items():
                 definition = _render(kind, item, raw, name, era)
                 if definition is not None:
@@ -79,15 +82,19 @@ def merge(kind: Kind, lists: Sequence[tuple[Server, Sequence[bytes]]]) -> Merged
     )
 
 
-def _read_item(kind: Kind, raw: bytes) -> tuple[Members, str] | None:
+def _read_item(kind: Kind, raw: bytes) -> tuple[Members, str, tuple[ParamHeader, ...]] | None:
     try:
         item = decode_members(raw)
         name = decode_string(item[kind.value.key])
-    except (KeyError, MsgspecError, RecursionError):
+        if kind is not Kind.TOOLS:
+            return (item, name, ()) if name else None
+        schema = item["inputSchema"]
+        # Nearly no tool has one, and most schemas need not be read for that.
+        annotated = ANNOTATION.encode() in bytes(schema)
+        param_headers = read_param_headers(msgspec.json.decode(schema)) if annotated else ()
+    except (KeyError, MsgspecError, RecursionError, InvalidAnnotation):
         return None
-    if not name or (kind is Kind.TOOLS and "inputSchema" not in item):
-        return None
-    return item, name
+    return (item, name, param_headers) if name else None
 
 
 def _offered_name(kind: Kind, server: Server, own_name: str, routes: dict[str, Route]) -> str:

@@ -42,6 +42,7 @@ def forward(exchange: Exchange, upstreams: Upstreams) -> Upstream:
             name=None if message.method == COMPLETE else target.name,
             meta=passed,
             capabilities=bytes(meta[META_CAPABILITIES]) if spoken.era is Era.MODERN else None,
+            mirrored=exchange.mirrored,
             timeout=min(target.server.timeout, snapshot.execution_timeout),
         )
     finally:

@@ -5,6 +5,7 @@ Rule: what the table does not know is looked for once more in a fresh catalog be
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import MsgspecError, Raw
 
 from gateway.catalog.catalogs import Catalog, Catalogs
@@ -14,7 +15,9 @@ from gateway.exchange import Exchange
 from gateway.protocol.eras import require_text
 from gateway.protocol.jsonrpc import Members, decode_members, decode_string
 from gateway.protocol.methods import COMPLETE, NAMED_BY, Kind
+from gateway.protocol.param_headers import mirror, require_param_headers
 from gateway.protocol.refusals import INVALID_PARAMS, Refusal, bad_request, no_such_resource
+from upstream.eras import Era
 
 _KINDS: dict[str, tuple[Kind, ...]] = {
     "tools/call": (Kind.TOOLS,),
@@ -37,7 +40,21 @@ def route(exchange: Exchange, catalogs: Catalogs) -> None:
         exchange.route = _find(exchange, catalogs, kinds, require_text(reference, member))
         return
     name = require_text(message.params, NAMED_BY[message.method])
-    exchange.route = _find(exchange, catalogs, _KINDS[message.method], name)
+    found = exchange.route = _find(exchange, catalogs, _KINDS[message.method], name)
+    if found.param_headers:
+        _read_mirrored(exchange, found)
+
+
+def _read_mirrored(exchange: Exchange, target: Route) -> None:
+    """Hold a modern client to the headers that the tool declares, and note what its server wants in them."""
+    message, spoken, _, _ = exchange.known
+    try:
+        arguments = msgspec.json.decode(message.params.get("arguments", Raw(b"{}")))
+    except (MsgspecError, RecursionError):
+        raise bad_request('"params.arguments" must be an object.', INVALID_PARAMS) from None
+    if spoken.era is Era.MODERN:
+        require_param_headers(target.param_headers, arguments, exchange.environ["stoa.headers"])
+    exchange.mirrored = mirror(target.param_headers, arguments)
 
 
 def require_reference(params: Members) -> Members:

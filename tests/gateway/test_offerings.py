@@ -12,13 +12,18 @@ from upstream.fake_faults import status
 
 TEMPLATE = {"uriTemplate": "note://{name}", "name": "note"}
 STATIC = {"uri": "test://static", "name": "static"}
+REGION = {
+    "name": "deploy",
+    "inputSchema": {"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}},
+}
+BROKEN = {"name": "broken", "inputSchema": {"type": "object", "items": {"x-mcp-header": "X", "type": "string"}}}
 PROMPT = {"name": "sum_up", "description": "Sum up", "arguments": [{"name": "note", "required": True}]}
 
 
 @pytest.fixture(scope="module")
 def offering(rig: Rig) -> Iterator[FakeUpstream]:
     """A third server that has prompts and resources too."""
-    with FakeUpstream("both") as fake:
+    with FakeUpstream("both", tools=[REGION, BROKEN]) as fake:
         fake.capabilities = {"tools": {}, "prompts": {}, "resources": {}, "completions": {}}
         fake.results.update(
             {
@@ -110,3 +115,25 @@ def test_the_header_names_the_resource_too(rig: Rig, offering: FakeUpstream):
     message = {"jsonrpc": "2.0", "id": 1, "method": "resources/read", "params": params}
     headers = {"MCP-Protocol-Version": MODERN_VERSION, "Mcp-Method": "resources/read", "Mcp-Name": "test://other"}
     assert rig.gateway.post("demo", rig.token, message, headers).body["error"]["code"] == -32020
+
+
+def test_an_argument_that_the_tool_wants_in_a_header_goes_along(rig: Rig, offering: FakeUpstream):
+    params = {"name": "off__deploy", "arguments": {"region": "zürich"}}
+    assert rig.legacy_call("tools/call", params).status == 200
+    assert offering.last("tools/call").headers["mcp-param-region"] == "=?base64?esO8cmljaA==?="
+    answer = rig.modern_call("tools/call", params, **{"Mcp-Param-Region": "=?base64?esO8cmljaA==?="})
+    assert answer.status == 200
+    assert offering.last("tools/call").headers["mcp-param-region"] == "=?base64?esO8cmljaA==?="
+
+
+def test_a_modern_client_s_header_must_say_what_the_argument_says(rig: Rig, offering: FakeUpstream):
+    params = {"name": "off__deploy", "arguments": {"region": "eu"}}
+    for headers in ({}, {"Mcp-Param-Region": "us"}):
+        answer = rig.modern_call("tools/call", params, **headers)
+        assert (answer.status, answer.body["error"]["code"]) == (400, -32020)
+
+
+def test_a_tool_whose_annotations_break_the_rules_is_not_offered(rig: Rig, offering: FakeUpstream):
+    names = [tool["name"] for tool in rig.modern_call("tools/list").body["result"]["tools"]]
+    assert "off__deploy" in names
+    assert "off__broken" not in names
