@@ -8,7 +8,6 @@ import math
 import secrets
 
 import gevent
-from gevent.lock import BoundedSemaphore
 
 from common import clock
 from common.admission.ask import Asker
@@ -18,6 +17,7 @@ from gateway.asking import Questions
 from gateway.directory.loader import DirectoryUnavailable, Loader
 from gateway.limits import Buckets, Memory
 from gateway.protocol.refusals import Refusal, bad_request, rate_limited, unauthorized, unavailable
+from gateway.turns import Turns
 
 # Questions until a yes or no: a load by another process, a change that comes between, and some to spare.
 ATTEMPTS = 40
@@ -39,7 +39,7 @@ class Admission:
         self._asker = asker
         self._loader = loader
         self._window_us = window_us
-        self._loading: dict[Key, BoundedSemaphore] = {}
+        self._loading: Turns[Key] = Turns()
         self._unknown: Memory[Key] = Memory(size=UNKNOWN_SIZE, seconds=UNKNOWN_SECONDS)
         self._loads: Buckets[str] = Buckets(rate=LOADS_PER_WORKSPACE, burst=LOADS_PER_WORKSPACE, size=10_000)
         self._all_loads: Buckets[str] = Buckets(rate=LOADS_IN_ALL, burst=LOADS_IN_ALL, size=1)
@@ -58,21 +58,15 @@ class Admission:
 
     def _load(self, key: Key, answer: Answer) -> None:
         """Single flight: who finds a load of this token under way waits for its end, and asks again."""
-        turn = self._loading.get(key)
-        if turn is not None:
-            with turn:
-                return
-        turn = self._loading[key] = BoundedSemaphore(1)
-        try:
-            with turn:
+        with self._loading.taken(key) as had_to_wait:
+            if not had_to_wait:
                 self._load_once(key, answer)
-        finally:
-            del self._loading[key]
 
     def _load_once(self, key: Key, answer: Answer) -> None:
         slug, digest = key
         now = clock.monotonic()
-        if not (self._loads.take(slug, now) and self._all_loads.take("", now)):
+        # A token that Redis knows is no guess: a flood of guesses must not keep its workspace from being loaded.
+        if answer.load_token and not (self._loads.take(slug, now) and self._all_loads.take("", now)):
             raise unavailable("Too many unknown tokens at once. Try again in a second.", decision="load_limit")
         try:
             lease = self._asker.lease(

@@ -7,6 +7,7 @@ Rule: a stage never calls another. Every way out is a JSON-RPC body; what was no
 
 import itertools
 from collections.abc import Callable, Generator, Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -53,23 +54,7 @@ _JSON = ("Content-Type", "application/json")
 NOTIFICATIONS_PER_SECOND = 50
 NOTIFICATIONS_AT_ONCE = 200
 
-_STATUS_LINES = {
-    200: "200 OK",
-    202: "202 Accepted",
-    204: "204 No Content",
-    400: "400 Bad Request",
-    401: "401 Unauthorized",
-    403: "403 Forbidden",
-    404: "404 Not Found",
-    405: "405 Method Not Allowed",
-    406: "406 Not Acceptable",
-    413: "413 Content Too Large",
-    415: "415 Unsupported Media Type",
-    423: "423 Locked",
-    429: "429 Too Many Requests",
-    500: "500 Internal Server Error",
-    503: "503 Service Unavailable",
-}
+_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 log = structlog.get_logger()
 
@@ -104,7 +89,8 @@ class Gateway:
 
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] in PATHS:
-            return self._send(self._health.answer(environ["PATH_INFO"]), (), start_response)
+            status, body = self._health.answer(environ["PATH_INFO"])
+            return self._send(Response(status, body), body, (), start_response)
         began_us = clock.now_us()
         exchange = Exchange(environ, began_us, f"{began_us:x}-{next(self._call_ids)}")
         try:
@@ -124,7 +110,7 @@ class Gateway:
         if isinstance(response.body, bytes):
             exchange.response_bytes = len(response.body)
             self._finish(exchange)
-            return self._send(response, cors, start_response)
+            return self._send(response, response.body, cors, start_response)
         start_response(_STATUS_LINES[response.status], [*response.headers, *cors])
         return _Stream(exchange, response.body, self._finish)
 
@@ -137,7 +123,7 @@ class Gateway:
         require_media_types(exchange)
         if self._recorder.is_full:
             raise unavailable("The gateway cannot record calls at the moment. Try again in a second.")
-        read_body(exchange, self._settings.max_body)
+        read_body(exchange)
         question = classify(exchange)
         self._open.enter(exchange)
         if question.cost == 0:
@@ -173,13 +159,12 @@ class Gateway:
             exchange.reply.close()
         record(exchange, self._recorder)
 
-    def _send(self, response: Response, cors: Headers, start_response: StartResponse) -> Iterable[bytes]:
-        body = response.body
+    def _send(self, response: Response, body: bytes, cors: Headers, start_response: StartResponse) -> list[bytes]:
         headers = [*response.headers, *cors]
         if body:
             headers.append(_JSON)
         start_response(_STATUS_LINES[response.status], headers)
-        return [body] if isinstance(body, bytes) else body
+        return [body]
 
 
 class _Stream:

@@ -20,7 +20,6 @@ MAX_BATCH = 256
 # Beyond this the wait would be longer than a client's patience: better an early 503.
 MAX_WAITING = 8192
 
-_NOTING = (Verdict.OK, Verdict.AGAIN, Verdict.FROZEN)
 _UNANSWERED = Answer(Verdict.UNAVAILABLE, in_doubt=True)
 
 
@@ -78,7 +77,7 @@ class Questions:
         """Runs in the hub, so nothing comes between the look at `gone` and the switch."""
         if not entry.gone:
             entry.waiter.switch(answer)
-        elif answer.verdict in _NOTING or answer.in_doubt:
+        elif answer.verdict.is_noted or answer.in_doubt:
             self._abandoned(entry.question)
 
 

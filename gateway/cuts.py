@@ -8,17 +8,19 @@ import gevent
 
 from common import redis_keys
 from common.admission.ask import Asker
-from common.admission.records import Question, Verdict
+from common.admission.records import Question
 from gateway.admission import Admission
 from gateway.directory.loader import DirectoryUnavailable
 from gateway.directory.snapshots import Snapshots
 from gateway.exchange import Exchange
 from gateway.open_exchanges import OpenExchanges
 from gateway.protocol.methods import CALLS
-from gateway.protocol.refusals import INVALID_PARAMS, Refusal
+from gateway.protocol.refusals import INVALID_PARAMS, Refusal, unavailable
 
 # A blocking read returns after this long without news, so that a dead connection is noticed.
 BLOCK_MS = 500
+# Often enough that a cut holds within a second of Redis and the database being there again.
+AGAIN_SECONDS = 0.5
 SHARDS = tuple(range(redis_keys.SHARDS))
 
 
@@ -48,16 +50,23 @@ class Cuts:
 
     def review(self, exchanges: list[Exchange]) -> None:
         for exchange in exchanges:
-            if exchange.snapshot is not None:  # otherwise its own question to admission is still under way
+            exchange.must_ask_again = True
+            if exchange.snapshot is not None:  # otherwise admission is being asked, and will be once more
                 gevent.spawn(self._review_one, exchange)
 
     def _review_one(self, exchange: Exchange) -> None:
-        refusal = self._find_refusal(exchange)
-        if refusal is not None:
-            self._open.cut(exchange, refusal)
+        """Until there is a yes or a no: what nobody can tell now is asked again, as long as the exchange is open."""
+        while exchange.greenlet is not None:
+            refusal = self._find_refusal(exchange)
+            if refusal is None:
+                return
+            if refusal.status != 503:
+                self._open.cut(exchange, refusal)
+                return
+            gevent.sleep(AGAIN_SECONDS)
 
     def _find_refusal(self, exchange: Exchange) -> Refusal | None:
-        """Why the exchange may not go on; None when it may, or when nobody can tell at the moment."""
+        """Why the exchange may not go on; None when it may; a 503 when nobody can tell at the moment."""
         message, _, _, _ = exchange.known
         question = Question(
             slug=exchange.slug,
@@ -68,15 +77,19 @@ class Cuts:
         )
         try:
             answer = self._admission.ask(question)
-            if answer.verdict not in (Verdict.OK, Verdict.AGAIN):
-                refusal = self._admission.refusal_for(answer)
-                return None if refusal.status == 503 else refusal
+            if not answer.verdict.is_admitted:
+                return self._admission.refusal_for(answer)
             snapshot = self._snapshots.find(exchange.slug, answer.version)
         except Refusal as refusal:
-            return None if refusal.status == 503 else refusal
+            return refusal
         except DirectoryUnavailable:
+            snapshot = None
+        if snapshot is None:  # or it has changed once more since the answer
+            return unavailable("The workspace cannot be read at the moment.")
+        if exchange.route is None:
+            exchange.snapshot = snapshot  # the route that is being looked for is held to it
             return None
-        if exchange.route is None or snapshot is None or exchange.route.server in snapshot.servers:
+        if exchange.route.server in snapshot.servers:
             return None
         return Refusal(
             200,

@@ -6,6 +6,8 @@ Rule: each stage fills in its own fields and reads those of the stages before it
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from common import clock
+from gateway.directory.callers import Caller, parse_caller
 from gateway.protocol.eras import Spoken
 from gateway.protocol.jsonrpc import Message
 from gateway.protocol.refusals import Headers
@@ -36,6 +38,7 @@ class Exchange:
         "began_us",
         "body",
         "call_id",
+        "called_at",
         "client",
         "decision",
         "digest",
@@ -44,6 +47,7 @@ class Exchange:
         "is_watched",
         "message",
         "mirrored",
+        "must_ask_again",
         "noted",
         "outcome",
         "reply",
@@ -71,12 +75,18 @@ class Exchange:
         self.reply: Reply | None = None
         self.greenlet: Any = None
         self.is_watched = False
+        self.must_ask_again = False  # a cut has come by since admission was asked
         self.noted = False
         self.outcome = "ok"
         self.decision = "admitted"
         self.client = ""
+        self.called_at = 0.0
         self.upstream_us = 0
         self.response_bytes = 0
+
+    def note_upstream_time(self) -> None:
+        """The server has answered, or failed to: what it took is known now. Said again when a stream ends."""
+        self.upstream_us = round((clock.monotonic() - self.called_at) * clock.MICROSECONDS)
 
     @property
     def request_id(self) -> bytes:
@@ -88,7 +98,7 @@ class Exchange:
         """What admission has learned, for the stages behind it."""
         if self.message is None or self.spoken is None or self.answer is None or self.snapshot is None:
             raise RuntimeError("A stage behind admission was reached without it.")
-        return Known(self.message, self.spoken, self.answer, self.snapshot)
+        return Known(self.message, self.spoken, parse_caller(self.answer.ref), self.snapshot)
 
 
 class Known(NamedTuple):
@@ -96,5 +106,5 @@ class Known(NamedTuple):
 
     message: Message
     spoken: Spoken
-    answer: "Answer"
+    caller: Caller
     snapshot: "Snapshot"

@@ -6,7 +6,6 @@ tokens that Redis knows, and must not take this process out of service. No secre
 
 import msgspec
 
-from gateway.exchange import Response
 from gateway.recorder import Recorder
 
 PATHS = ("/healthz", "/readyz")
@@ -20,9 +19,10 @@ class Health:
         self.redis_answers = False
         self.is_draining = False
 
-    def answer(self, path: str) -> Response:
+    def answer(self, path: str) -> tuple[int, bytes]:
+        """Status and body."""
         if path == "/healthz":
-            return Response(200, b'{"status":"alive"}')
+            return 200, b'{"status":"alive"}'
         checks = {
             "redis": self.redis_answers,
             "records": not self._recorder.is_full,
@@ -30,4 +30,4 @@ class Health:
         }
         is_ready = all(checks.values())
         body = msgspec.json.encode({"status": "ready" if is_ready else "not ready", **checks})
-        return Response(200 if is_ready else 503, body)
+        return 200 if is_ready else 503, body

@@ -46,6 +46,7 @@ TICK_SECONDS = 1
 # Calls shorter than this cost no watcher for their client's leaving.
 WATCH_AFTER_US = 1_000_000
 DATABASE_CONNECTIONS = 4
+LOOKUP_THREADS = 64
 
 log = structlog.get_logger()
 
@@ -59,6 +60,8 @@ def serve(listener_fd: int, supervisor: int | None) -> None:
     configure_logs("gateway")
     if settings.rate_window_us != 60 * clock.MICROSECONDS:
         log.warning("STOA_RATE_WINDOW is set: this is for tests and benches only", microseconds=settings.rate_window_us)
+    # Names are looked up in threads: a few that hang must not hold up everybody's new connections.
+    gevent.get_hub().threadpool.maxsize = LOOKUP_THREADS
     process = Process(settings, socket.socket(fileno=listener_fd))
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):

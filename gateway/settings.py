@@ -5,9 +5,6 @@ from typing import Self
 
 from common.settings import Environment, SharedSettings, shared_fields
 
-# The operator's ceiling on a token's requests in one window; a workspace or token may only lower it.
-MAX_RATE_LIMIT = 120
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings(SharedSettings):

@@ -39,7 +39,7 @@ from upstream.wire import Pool
 
 MAX_PAGES = 100
 MAX_ITEMS = 10_000
-MAX_LIST_BYTES = 32 * 1024 * 1024
+MAX_LIST_BYTES = 8 * 1024 * 1024  # kept three times over, for each workspace and environment
 PROBE_SECONDS = 10.0
 
 # Which capability a server claims for each list, and the member of the result that holds the items.
@@ -108,10 +108,10 @@ class Upstream:
             page, cursor = self._read_page(response, member)
             items += page
             size += sum(map(len, page))
-            if cursor is None:
-                return items
             if len(items) > MAX_ITEMS or size > MAX_LIST_BYTES:
                 raise self._fault("too_large", f"lists more {capability} than can be taken in")
+            if cursor is None:
+                return items
             if cursor in seen:
                 raise self._fault("not_mcp", f"lists its {capability} in a circle")
             seen.add(cursor)
@@ -218,11 +218,13 @@ class Upstream:
         """The items of one page, and the cursor of the next."""
         if "error" in response:
             raise self._fault("not_mcp", f"refused to list its {member}")
+        if len(bytes(response["result"])) > MAX_LIST_BYTES:  # before each of a million empty objects becomes one here
+            raise self._fault("too_large", f"lists more {member} than can be taken in")
         try:
             result = msgspec.json.decode(response["result"], type=Message)
             items = [bytes(item) for item in msgspec.json.decode(result[member], type=list[msgspec.Raw])]
             cursor = msgspec.json.decode(result.get("nextCursor", _NULL), type=str | None)
-        except (KeyError, msgspec.DecodeError):
+        except (KeyError, msgspec.DecodeError, RecursionError):
             items, cursor = [b""], None
         if not all(item.startswith(b"{") for item in items):
             raise self._fault("invalid_json", f"sent a list of {member} that is not MCP")

@@ -7,12 +7,17 @@ again only after an answer that ended cleanly. Does not know MCP.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from time import sleep
 
 import httptools
 
 from common.clock import monotonic
 from upstream.faults import UpstreamFault
 from upstream.streams import Stream
+
+# Each chunk is a call of the parser: so many may be small, beyond them they have to be worth it.
+MANY_CHUNKS = 10_000
+SMALL_CHUNK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Connection:
         "_body",
         "_body_bytes",
         "_can_continue",
+        "_chunks",
         "_is_closed",
         "_on_close",
         "_on_free",
@@ -77,6 +83,7 @@ class Connection:
         self._body: bytes | bytearray = b""
         self._body_bytes = 0
         self._wire_bytes = 0
+        self._chunks = 0
 
     # What llhttp calls while it reads.
 
@@ -96,6 +103,7 @@ class Connection:
 
     def on_body(self, chunk: bytes) -> None:
         self._body_bytes += len(chunk)
+        self._chunks += 1
         if not self._body:
             self._body = chunk
             return
@@ -218,6 +226,8 @@ class Connection:
                 self.is_complete, self._can_continue = True, False
                 return
             raise self._ended()
+        if self._wire_bytes:
+            sleep(0)  # a server that always has more to say would otherwise never let another greenlet run
         self._wire_bytes += len(arrived)
         try:
             self._parser.feed_data(arrived)
@@ -228,6 +238,8 @@ class Connection:
         # Framing (tiny chunks, chunk extensions, trailers) may not outgrow what it frames.
         if self._wire_bytes > self.limits.head_bytes * 2 + 8 * self._body_bytes:
             raise self._too_large()
+        if self._chunks > MANY_CHUNKS and self._body_bytes < self._chunks * SMALL_CHUNK:
+            raise self._fault("too_large", "cut its answer into too many small chunks")
 
     def _is_framed(self) -> bool:
         return b"content-length" in self.headers or b"transfer-encoding" in self.headers

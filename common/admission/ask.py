@@ -39,7 +39,6 @@ from common.errors import Unavailable
 
 PLACES = 120  # a token's ring: no limit is higher, and a ring stays under 1 KiB
 ENDINGS_PER_SCRIPT = 64  # a script holds up everybody else: this many take 0.2 ms
-_NOTED = (Verdict.OK, Verdict.AGAIN, Verdict.FROZEN)
 
 
 class Asker:
@@ -166,7 +165,7 @@ def _answer(question: Question, reply: object, again: bool) -> Answer:
     if not isinstance(reply, bytes):
         return Answer(Verdict.UNAVAILABLE, in_doubt=question.cost > 0)
     answer = parse_answer(reply)
-    if again and question.cost > 0 and answer.verdict not in _NOTED:
+    if again and question.cost > 0 and not answer.verdict.is_noted:
         return answer._replace(in_doubt=True)
     return answer
 

@@ -2,12 +2,14 @@
 
 Rule: nothing is sent on a connection whose epoch was not read on that same connection, within the last second: after
 a restart or a failover every entry is of another epoch, and so a miss. Commands go out in one write and their replies
-are read in order. Never connects anew between a question and its reply, and never sends anything twice.
+are read in order. A line never connects anew between a question and its reply, and never sends anything twice; what
+may be sent twice goes by `send_twice`, for which no epoch is read.
 """
 
 import hashlib
 import re
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,9 @@ from redis.retry import Retry
 
 from common.admission.records import EPOCH_BYTES
 from common.clock import monotonic
+from common.errors import Unavailable
+
+Command = tuple[Any, ...]
 
 FAULTS = (RedisError, OSError)
 TIMEOUT_SECONDS = 1.0  # a reply takes well under a millisecond: later than this, the request is better refused
@@ -40,6 +45,26 @@ def connect(url: str) -> Redis:
         socket_connect_timeout=TIMEOUT_SECONDS,
         driver_info=None,
     )
+
+
+def send_twice(client: Redis, commands: Sequence[Command], refusal: str) -> list[Any]:
+    """All of them in one round trip, and all once more when that fails; raises Unavailable(refusal) when both do.
+
+    Only for commands that may be repeated: those of the first round may have been done.
+    """
+    for last in (False, True):
+        batch = client.pipeline(transaction=False)
+        for command in commands:
+            batch.execute_command(*command)
+        try:
+            return batch.execute()
+        except FAULTS as fault:
+            # A kept connection may have died with an old server, or lead to a primary that has become a replica and
+            # answers with errors only: find it again.
+            client.connection_pool.disconnect(inuse_connections=False)
+            if last:
+                raise Unavailable(refusal) from fault
+    raise AssertionError("the second round returns or raises")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +106,7 @@ class Line:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._release(broken=kind is not None)
 
-    def exchange(self, *commands: tuple[Any, ...], wait: float = 0.0) -> list[Any]:
+    def exchange(self, *commands: Command, wait: float = 0.0) -> list[Any]:
         """Their replies, an error reply standing in its place. `wait`: seconds that they may block beyond the usual."""
         connection = self._connection
         if not connection.is_connected:

@@ -12,7 +12,7 @@ from typing import Any
 from redis import Redis
 
 from common import redis_keys
-from common.admission.line import FAULTS, Script
+from common.admission.line import Command, Script, send_twice
 from common.admission.records import (
     CLOSING_MS,
     CUTS_KEPT,
@@ -25,9 +25,6 @@ from common.admission.records import (
     render_closing,
 )
 from common.clock import now_us
-from common.errors import Unavailable
-
-Command = tuple[Any, ...]
 
 
 class Publisher:
@@ -82,19 +79,7 @@ class Publisher:
         )
 
     def _send(self, commands: list[Command]) -> list[Any]:
-        """All of them in one round trip; once more when the first fails, since each of them may be repeated."""
-        for last in (False, True):
-            batch = self._client.pipeline(transaction=False)
-            for command in commands:
-                batch.execute_command(*command)
-            try:
-                return batch.execute()
-            except FAULTS as fault:
-                # Connections to a primary that has become a replica answer, but with errors only: find it again.
-                self._client.connection_pool.disconnect(inuse_connections=False)
-                if last:
-                    raise Unavailable("Admission cannot be reached. Try again in a moment.") from fault
-        raise AssertionError("the second round returns or raises")
+        return send_twice(self._client, commands, "Admission cannot be reached. Try again in a moment.")
 
 
 def _entry(change: Closing | Opening) -> str:

@@ -50,8 +50,19 @@ class Verdict(Enum):
     TOO_LARGE = 10  # costs more places than the limit has: it never fits
     UNAVAILABLE = 11  # Redis could not be asked
 
+    @property
+    def is_admitted(self) -> bool:
+        return self in _ADMITTED
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether a question that costs something has left a note, so that the call has to be ended."""
+        return self in _NOTED
+
 
 _VERDICTS = tuple(Verdict)
+_ADMITTED = (Verdict.OK, Verdict.AGAIN)
+_NOTED = (*_ADMITTED, Verdict.FROZEN)
 
 
 @dataclass(frozen=True, slots=True)

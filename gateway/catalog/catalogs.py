@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import gevent
-from gevent.lock import BoundedSemaphore
 
 from common import clock
 from gateway.catalog.merge import Merged, merge
 from gateway.directory.snapshots import Server, Snapshot
 from gateway.directory.upstreams import Upstreams
 from gateway.protocol.methods import Kind
+from gateway.turns import Turns
 from upstream.faults import UpstreamFault
 
 Key = TypeVar("Key")
@@ -69,7 +69,7 @@ class Catalogs:
         self._upstreams = upstreams
         self._catalogs: OrderedDict[Place, Catalog] = OrderedDict()
         self._listed: OrderedDict[tuple[Place, str], Listed] = OrderedDict()
-        self._building: dict[Place, BoundedSemaphore] = {}
+        self._building: Turns[Place] = Turns()
 
     def get(self, snapshot: Snapshot, environment: str, kind: Kind, *, fresh: bool) -> Catalog:
         """The catalog of this version of the workspace; with `fresh`, no older than FRESH_SECONDS."""
@@ -77,13 +77,9 @@ class Catalogs:
         catalog = self._find(place, snapshot.version, fresh=fresh)
         if catalog is not None:
             return catalog
-        turn = self._building.setdefault(place, BoundedSemaphore(1))
-        try:
-            with turn:
-                catalog = self._find(place, snapshot.version, fresh=fresh)
-                return catalog if catalog is not None else self._build(place, snapshot)
-        finally:
-            self._building.pop(place, None)
+        with self._building.taken(place):
+            catalog = self._find(place, snapshot.version, fresh=fresh)
+            return catalog if catalog is not None else self._build(place, snapshot)
 
     def _find(self, place: Place, version: int, *, fresh: bool) -> Catalog | None:
         catalog = self._catalogs.get(place)

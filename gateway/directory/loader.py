@@ -4,12 +4,10 @@ Rule: reads only, from the primary, each answer from one statement or one transa
 answer is `DirectoryUnavailable`, never an empty answer.
 """
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from hashlib import sha256
 from typing import Literal
 
@@ -21,6 +19,7 @@ from common import clock
 from common.admission.records import TokenRecord, WorkspaceRecord
 from common.models import Server as ServerRow
 from common.models import Token, Workspace, WorkspaceStatus
+from gateway.directory.callers import render_caller
 from gateway.directory.snapshots import Server, Snapshot
 
 # Total over the statuses: a new one has to be decided on here.
@@ -77,7 +76,7 @@ class Loader:
             limit=row.token_limit or 0,
             expires_us=0 if row.expires_at is None else clock.to_us(row.expires_at),
             version=0,
-            ref=render_ref(row.id, row.environment.value, row.member_id),
+            ref=render_caller(row.id, row.environment.value, row.member_id),
         )
         return Standing(token, workspace)
 
@@ -126,18 +125,6 @@ def _definition(row: ServerRow) -> str:
     """The same for servers that may share connections: whatever they depend on is in it."""
     parts = (row.id, row.url, row.credentials, row.connect_timeout, row.timeout)
     return sha256(repr(parts).encode()).hexdigest()
-
-
-def render_ref(token_id: uuid.UUID, environment: str, member_id: uuid.UUID | None) -> str:
-    """What admission hands back with every answer, so that the gateway knows whom it serves."""
-    return f"{token_id.hex}|{environment}|{member_id.hex if member_id else '-'}"
-
-
-@lru_cache(maxsize=8192)  # asked for several times a call, and nearly always for the same few
-def parse_ref(ref: str) -> tuple[str, str, str]:
-    """Token id, environment, member id ('' for a bot's token), ids as 32 hex digits."""
-    token, environment, member = ref.split("|")
-    return token, environment, "" if member == "-" else member
 
 
 def _has_expired(expires_at: datetime | None) -> bool:

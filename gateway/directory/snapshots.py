@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gevent.lock import BoundedSemaphore
+from gateway.turns import Turns
 
 # A warm workspace takes a few kilobytes; beyond this many the rarely used ones are read anew.
 MAX_SNAPSHOTS = 10_000
@@ -55,7 +55,7 @@ class Snapshots:
     def __init__(self, load: Callable[[str], Snapshot | None]) -> None:
         self._load = load
         self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
-        self._loading: dict[str, BoundedSemaphore] = {}
+        self._loading: Turns[str] = Turns()
 
     def find(self, slug: str, version: int) -> Snapshot | None:
         """The snapshot of this version; None when the database has another one by now (ask admission again).
@@ -71,17 +71,13 @@ class Snapshots:
 
     def _reload(self, slug: str, version: int) -> Snapshot | None:
         """Single flight: of many greenlets that miss the same workspace one reads, the others wait for it."""
-        turn = self._loading.setdefault(slug, BoundedSemaphore(1))
-        try:
-            with turn:
-                snapshot = self._snapshots.get(slug)
-                if snapshot is not None and snapshot.version == version:
-                    return snapshot
-                snapshot = self._load(slug)
-                if snapshot is not None:
-                    self._snapshots[slug] = snapshot
-                    if len(self._snapshots) > MAX_SNAPSHOTS:
-                        self._snapshots.popitem(last=False)
+        with self._loading.taken(slug):
+            snapshot = self._snapshots.get(slug)
+            if snapshot is not None and snapshot.version == version:
                 return snapshot
-        finally:
-            self._loading.pop(slug, None)
+            snapshot = self._load(slug)
+            if snapshot is not None:
+                self._snapshots[slug] = snapshot
+                if len(self._snapshots) > MAX_SNAPSHOTS:
+                    self._snapshots.popitem(last=False)
+            return snapshot

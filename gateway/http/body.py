@@ -7,9 +7,9 @@ whose body has never left. The first read receives all of it, up to the limit.
 from time import monotonic
 
 from gateway.http.chunks import ChunkedBody
-from gateway.http.limits import HttpLimits
-from gateway.http.refusals import BodyTimeout, ClientGone
+from gateway.http.refusals import BodyTimeout, ClientGone, Refusal
 from gateway.http.request import Request
+from gateway.http.state import ServerState
 from gateway.http.stream import Stream
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -39,11 +39,21 @@ class CountedBody:
 
 class Body:
     # Holds no Request: its environ holds this, and a cycle would leave each request to the garbage collector.
-    __slots__ = ("_content", "_expects_continue", "_is_chunked", "_length", "_limits", "_stream", "is_complete")
+    __slots__ = (
+        "_content",
+        "_expects_continue",
+        "_is_chunked",
+        "_length",
+        "_limits",
+        "_state",
+        "_stream",
+        "is_complete",
+    )
 
-    def __init__(self, stream: Stream, request: Request, limits: HttpLimits) -> None:
+    def __init__(self, stream: Stream, request: Request, state: ServerState) -> None:
         self._stream = stream
-        self._limits = limits
+        self._state = state
+        self._limits = state.limits
         self._length = length = request.length
         self._is_chunked = request.is_chunked
         self._expects_continue = request.expects_continue
@@ -79,14 +89,22 @@ class Body:
             stream.send(_CONTINUE)
         received, stream.buffer = stream.buffer, b""
         started = monotonic()
-        total = len(received)
-        while (rest := coding.feed(received)) is None:
-            received = stream.receive(started + self._limits.body_timeout + total / self._limits.min_rate)
-            if not received:
-                if stream.is_expired:
-                    raise BodyTimeout
-                raise ClientGone("The client closed the connection in the middle of its request.")
-            total += len(received)
+        total = 0
+        try:
+            while True:
+                total += len(received)
+                self._state.arriving += len(received)
+                if self._state.arriving > self._limits.max_arriving:
+                    raise Refusal(503, "The gateway is receiving too much at once. Please send the request again.")
+                if (rest := coding.feed(received)) is not None:
+                    break
+                received = stream.receive(started + self._limits.body_timeout + total / self._limits.min_rate)
+                if not received:
+                    if stream.is_expired:
+                        raise BodyTimeout
+                    raise ClientGone("The client closed the connection in the middle of its request.")
+        finally:
+            self._state.arriving -= total
         stream.buffer = rest
         self._content = coding.content
         self.is_complete = True

@@ -49,7 +49,7 @@ class Connection:
         if not head:
             return False
         request = parse_request(head, self._base, self._limits)
-        body = Body(stream, request, self._limits)
+        body = Body(stream, request, self._state)
         request.environ["wsgi.input"] = body
         response = Response(stream, request, body, self._state)
         self._run(request, response)

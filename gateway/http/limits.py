@@ -16,6 +16,9 @@ class HttpLimits:
     max_body: int = 4 * MIB
     """What the MCP SDKs' servers accept; a tool's arguments are far smaller."""
 
+    max_arriving: int = 256 * MIB
+    """Bodies in arrival, of all connections together: whoever sends them is not known yet."""
+
     max_target: int = 8 * KIB
     """RFC 9112 §3 asks for 8000 at least; our own paths stay under 200."""
 

@@ -19,5 +19,8 @@ class ServerState:
     date_line: str
     """The Date field, at most a second old, so that no response has to format one."""
 
+    arriving: int = 0
+    """Bytes of bodies that have begun to arrive and have not ended, of all connections."""
+
     is_draining: bool = False
     """Whether each response from now on is the last of its connection."""

@@ -12,11 +12,22 @@ import msgspec
 from gateway.protocol import headers
 from gateway.protocol.jsonrpc import Members, Message, decode_members, decode_string
 from gateway.protocol.methods import NAMED_BY
-from gateway.protocol.refusals import INVALID_PARAMS, UNSUPPORTED_VERSION, Refusal, bad_request
-from upstream.eras import LEGACY_VERSIONS, META_CAPABILITIES, META_VERSION, MODERN_VERSION, RESERVED_META, Era
+from gateway.protocol.refusals import INVALID_PARAMS, bad_request
+from upstream.eras import (
+    LEGACY_VERSIONS,
+    META_CAPABILITIES,
+    META_VERSION,
+    MODERN_VERSION,
+    RESERVED_META,
+    UNSUPPORTED_VERSION,
+    Era,
+)
 
 ASSUMED_VERSION = "2025-03-26"
 MODERN_VERSIONS = (MODERN_VERSION,)
+
+# A name or URI is looked up, matched and sent as a header: no real one is longer.
+MAX_NAME = 4096
 
 # Members of `_meta` that concern one request's stream.
 PROGRESS_TOKEN = "progressToken"  # noqa: S105 - a member's name, no credential
@@ -76,13 +87,14 @@ def _require_modern(
 
 
 def require_text(params: Members, member: str) -> str:
-    """A parameter that must be a non-empty string."""
+    """A parameter that must be a string, neither empty nor endless."""
     try:
         text = decode_string(params[member])
     except (KeyError, msgspec.MsgspecError):
         text = ""
-    if not text:
-        raise Refusal(400, INVALID_PARAMS, f'"params.{member}" must be a non-empty string.', decision="malformed")
+    if not 0 < len(text) <= MAX_NAME:
+        reason = f'"params.{member}" must be a string of 1 to {MAX_NAME} characters.'
+        raise bad_request(reason, INVALID_PARAMS)
     return text
 
 
@@ -93,4 +105,4 @@ def _parse_meta(message: Message) -> Members | None:
     try:
         return decode_members(raw)
     except (msgspec.MsgspecError, RecursionError):
-        raise Refusal(400, INVALID_PARAMS, '"params._meta" must be an object.', decision="malformed") from None
+        raise bad_request('"params._meta" must be an object.', INVALID_PARAMS) from None

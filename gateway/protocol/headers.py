@@ -6,7 +6,8 @@ Rule: a header and the member it mirrors are equal after OWS trim and sentinel d
 import base64
 import binascii
 
-from gateway.protocol.refusals import HEADER_MISMATCH, Refusal, bad_request
+from gateway.protocol.refusals import Refusal, bad_request
+from upstream.eras import HEADER_MISMATCH
 
 RawHeaders = list[tuple[bytes, bytes]]
 

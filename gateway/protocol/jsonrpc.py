@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw
 
-from gateway.protocol.refusals import INVALID_PARAMS, PARSE_ERROR, Refusal, bad_request
+from gateway.protocol.refusals import INVALID_PARAMS, PARSE_ERROR, bad_request
 
 # An id comes back in every answer and log line; no client needs a longer one.
 MAX_ID_BYTES = 256
@@ -92,7 +92,7 @@ def _parse_params(raw: Raw | None) -> Members:
     try:
         return _members.decode(raw)
     except (msgspec.MsgspecError, RecursionError):
-        raise Refusal(400, INVALID_PARAMS, '"params" must be an object.', decision="malformed") from None
+        raise bad_request('"params" must be an object.', INVALID_PARAMS) from None
 
 
 def result_body(request_id: bytes, result: bytes) -> bytes:

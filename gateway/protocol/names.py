@@ -9,7 +9,6 @@ import re
 from hashlib import sha256
 
 MAX_LENGTH = 40
-MAX_UNPREFIXED_LENGTH = 128
 _HASH_LENGTH = 6
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _ALLOWED = re.compile(r"[A-Za-z0-9_.-]{1,128}")

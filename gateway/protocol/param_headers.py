@@ -1,4 +1,4 @@
-"""Arguments that a tool wants mirrored in headers: `x-mcp-header` in its schema, `Mcp-Param-*` on the wire.
+"""Arguments mirrored in headers: `x-mcp-header` in a tool's schema.
 
 Rule: a client drops a tool whose annotations are not valid; a server refuses a header that is not what the body says
 (MCP 2026-07-28 basic/transports, §Custom Headers). Pure.

@@ -6,7 +6,7 @@ of the very version that admission returned, so a change is seen by the next req
 
 import gevent
 
-from common.admission.records import Question, Verdict
+from common.admission.records import Question
 from gateway.admission import Admission
 from gateway.directory.loader import DirectoryUnavailable
 from gateway.directory.snapshots import Snapshots
@@ -18,21 +18,25 @@ ATTEMPTS = 20
 # By then whoever makes the change has deleted the entry that told the old version.
 WAIT_SECONDS = 0.02
 
-_ADMITTED = (Verdict.OK, Verdict.AGAIN)
-
 
 def admit(exchange: Exchange, question: Question, admission: Admission, snapshots: Snapshots) -> None:
     """Fill in `answer` and `snapshot`, or raise the Refusal that the answer means."""
     for _ in range(ATTEMPTS):
-        answer = exchange.answer = admission.ask(question)
-        exchange.noted = question.cost > 0 and answer.verdict in (*_ADMITTED, Verdict.FROZEN)
-        if answer.verdict not in _ADMITTED:
+        exchange.must_ask_again = False
+        answer = admission.ask(question)
+        is_noted = question.cost > 0 and answer.verdict.is_noted
+        if is_noted or not exchange.noted:  # once noted it has to be ended, whatever a later answer says
+            exchange.answer, exchange.noted = answer, is_noted
+        if not answer.verdict.is_admitted:
             raise admission.refusal_for(answer)
         try:
-            exchange.snapshot = snapshots.find(exchange.slug, answer.version)
+            snapshot = snapshots.find(exchange.slug, answer.version)
         except DirectoryUnavailable:
             raise unavailable("The workspace cannot be read at the moment. Try again in a second.") from None
-        if exchange.snapshot is not None:
+        if exchange.must_ask_again:  # a cut fell between the answer and here: what was asked may be closed by now
+            continue
+        if snapshot is not None:
+            exchange.snapshot = snapshot
             return
         gevent.sleep(WAIT_SECONDS)
     raise unavailable("The workspace is being changed. Try again in a second.")

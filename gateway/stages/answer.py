@@ -8,14 +8,13 @@ import msgspec
 from msgspec import MsgspecError, Raw
 
 from gateway.catalog.catalogs import FRESH_SECONDS, Catalogs
-from gateway.directory.loader import parse_ref
 from gateway.directory.snapshots import Snapshot
 from gateway.exchange import Exchange
 from gateway.identity import server_info
 from gateway.protocol.eras import MODERN_VERSIONS
 from gateway.protocol.jsonrpc import Message, decode_string, encode
 from gateway.protocol.methods import LISTS, Kind
-from gateway.protocol.refusals import INVALID_PARAMS, METHOD_NOT_FOUND, Refusal
+from gateway.protocol.refusals import INVALID_PARAMS, METHOD_NOT_FOUND, Refusal, bad_request
 from upstream.eras import LEGACY_VERSIONS, META_SERVER, Era
 
 _CAPABILITIES = {"tools": {}, "prompts": {}, "resources": {}, "completions": {}}
@@ -43,9 +42,8 @@ def answer_locally(exchange: Exchange, catalogs: Catalogs) -> bytes:
 
 
 def _list(exchange: Exchange, kind: Kind, catalogs: Catalogs) -> bytes:
-    message, spoken, answer, snapshot = exchange.known
-    _, environment, _ = parse_ref(answer.ref)
-    merged = catalogs.get(snapshot, environment, kind, fresh=True).merged
+    message, spoken, caller, snapshot = exchange.known
+    merged = catalogs.get(snapshot, caller.environment, kind, fresh=True).merged
     pages = merged.pages[spoken.era]
     number = _page_number(message, merged.fingerprint, len(pages))
     members = [b'{"%b":%b' % (kind.value.member.encode(), pages[number])]
@@ -92,7 +90,7 @@ def _initialize(message: Message, snapshot: Snapshot) -> bytes:
     try:
         requested = decode_string(message.params.get("protocolVersion", Raw(b"null")))
     except MsgspecError:
-        raise Refusal(400, INVALID_PARAMS, '"params.protocolVersion" must be a string.', decision="malformed") from None
+        raise bad_request('"params.protocolVersion" must be a string.', INVALID_PARAMS) from None
     return msgspec.json.encode(
         {
             "protocolVersion": requested if requested in LEGACY_VERSIONS else LEGACY_VERSIONS[0],

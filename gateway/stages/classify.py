@@ -40,6 +40,7 @@ def classify(exchange: Exchange) -> Question:
         call_id=exchange.call_id,
         cost=0 if message.id is None else 1,
         is_call=message.method in CALLS,
+        note=message.method if message.method in CALLS else "",
     )
 
 

@@ -7,7 +7,6 @@ A call is never sent twice once its first byte has left.
 from msgspec import Raw
 
 from common import clock
-from gateway.directory.loader import parse_ref
 from gateway.directory.upstreams import Upstreams
 from gateway.exchange import Exchange
 from gateway.protocol.eras import LOG_LEVEL, PROGRESS_TOKEN
@@ -19,12 +18,11 @@ from upstream.eras import META_CAPABILITIES, RESERVED_META, Era
 
 def forward(exchange: Exchange, upstreams: Upstreams) -> Upstream:
     """Fill in `reply`, and say who gave it; UpstreamFault when the server gave none."""
-    message, spoken, answer, snapshot = exchange.known
+    message, spoken, caller, snapshot = exchange.known
     target = exchange.route
     if target is None:
         raise RuntimeError("A call was forwarded that has no route.")
-    _, environment, _ = parse_ref(answer.ref)
-    upstream = upstreams.get(snapshot, environment, target.server)
+    upstream = upstreams.get(snapshot, caller.environment, target.server)
     params = {member: raw for member, raw in message.params.items() if member != "_meta"}
     if message.method == COMPLETE:
         params["ref"] = _refer(params["ref"], target.name)
@@ -34,7 +32,7 @@ def forward(exchange: Exchange, upstreams: Upstreams) -> Upstream:
     passed = {key: raw for key, raw in meta.items() if not key.startswith(RESERVED_META) or key == LOG_LEVEL}
     if PROGRESS_TOKEN in passed:
         passed[PROGRESS_TOKEN] = Raw(encode(exchange.call_id))
-    began = clock.monotonic()
+    exchange.called_at = clock.monotonic()
     try:
         exchange.reply = upstream.call(
             message.method,
@@ -46,7 +44,7 @@ def forward(exchange: Exchange, upstreams: Upstreams) -> Upstream:
             timeout=min(target.server.timeout, snapshot.execution_timeout),
         )
     finally:
-        exchange.upstream_us = round((clock.monotonic() - began) * clock.MICROSECONDS)
+        exchange.note_upstream_time()
     return upstream
 
 

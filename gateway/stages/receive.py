@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from common import slugs
 from gateway.exchange import Exchange
-from gateway.protocol.refusals import Headers, Refusal, bad_request, unauthorized
+from gateway.protocol.refusals import PARSE_ERROR, Headers, Refusal, bad_request, unauthorized
 
 PATH_PREFIX = "/ws/"
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -64,14 +64,11 @@ def require_media_types(exchange: Exchange) -> None:
         raise Refusal(406, -31406, "Send Accept: application/json, text/event-stream.")
 
 
-def read_body(exchange: Exchange, limit: int) -> None:
-    """Read the whole body; a longer one is refused unread where its length is announced."""
-    announced = exchange.environ.get("CONTENT_LENGTH")
-    if announced and int(announced) > limit:
-        raise Refusal(413, -31413, f"The request is larger than the {limit} bytes that are allowed.")
+def read_body(exchange: Exchange) -> None:
+    """Read the whole body; the HTTP server refuses one over its limit, unread where its length is announced."""
     exchange.body = exchange.environ["wsgi.input"].read()
     if not exchange.body:
-        raise bad_request("The body is empty: send one JSON-RPC request.", -32700)
+        raise bad_request("The body is empty: send one JSON-RPC request.", PARSE_ERROR)
 
 
 def cross_origin_headers(exchange: Exchange, origins: frozenset[str]) -> Headers:

@@ -5,7 +5,7 @@ Rule: every call that was noted as begun is ended here, once, whatever became of
 
 from common import clock
 from common.admission.records import Ending
-from gateway.directory.loader import parse_ref
+from gateway.directory.callers import parse_caller
 from gateway.exchange import Exchange
 from gateway.recorder import Recorder
 
@@ -18,7 +18,7 @@ def record(exchange: Exchange, recorder: Recorder) -> None:
     if not exchange.noted:
         recorder.end_in_doubt(exchange.slug, exchange.digest, exchange.call_id)
         return
-    token, environment, member = parse_ref(answer.ref)
+    caller = parse_caller(answer.ref)
     message, target = exchange.message, exchange.route
     recorder.end(
         Ending(
@@ -28,9 +28,9 @@ def record(exchange: Exchange, recorder: Recorder) -> None:
                 # Redis' clock, not this machine's: the records of many gateways are in one order.
                 "at_us": answer.time_us,
                 "workspace": exchange.snapshot.workspace_id if exchange.snapshot else "",
-                "environment": environment,
-                "token": token,
-                "member": member,
+                "environment": caller.environment,
+                "token": caller.token,
+                "member": caller.member,
                 "server": target.server.id if target else "",
                 "tool": target.name if target else "",
                 "method": message.method if message else "",

@@ -120,6 +120,7 @@ def _stream(exchange: Exchange, first: Members, events: Iterator[Members], upstr
         exchange.outcome, exchange.decision = "cut", "client_gone"
         raise
     finally:
+        exchange.note_upstream_time()
         reading.kill(block=False)
         if exchange.reply is not None:
             exchange.reply.close()

@@ -10,7 +10,6 @@ from msgspec import MsgspecError, Raw
 
 from gateway.catalog.catalogs import Catalog, Catalogs
 from gateway.catalog.merge import Route
-from gateway.directory.loader import parse_ref
 from gateway.exchange import Exchange
 from gateway.protocol.eras import require_text
 from gateway.protocol.jsonrpc import Members, decode_members, decode_string
@@ -37,10 +36,14 @@ def route(exchange: Exchange, catalogs: Catalogs) -> None:
     if message.method == COMPLETE:
         reference = require_reference(message.params)
         member, kinds = _REFERENCES[decode_string(reference["type"])]
-        exchange.route = _find(exchange, catalogs, kinds, require_text(reference, member))
-        return
-    name = require_text(message.params, NAMED_BY[message.method])
-    found = exchange.route = _find(exchange, catalogs, _KINDS[message.method], name)
+        found = _find(exchange, catalogs, kinds, require_text(reference, member))
+    else:
+        name = require_text(message.params, NAMED_BY[message.method])
+        found = _find(exchange, catalogs, _KINDS[message.method], name)
+    if found.server not in exchange.known.snapshot.servers:  # closed by a cut while it was looked for
+        reason = "The server of this tool was disabled, changed or removed a moment ago."
+        raise Refusal(200, INVALID_PARAMS, reason, decision="server_closed")
+    exchange.route = found
     if found.param_headers:
         _read_mirrored(exchange, found)
 
@@ -70,12 +73,11 @@ def require_reference(params: Members) -> Members:
 
 
 def _find(exchange: Exchange, catalogs: Catalogs, kinds: Sequence[Kind], name: str) -> Route:
-    _, spoken, answer, snapshot = exchange.known
-    _, environment, _ = parse_ref(answer.ref)
+    _, spoken, caller, snapshot = exchange.known
     looked: list[Catalog] = []
     for fresh in (False, True):
         for kind in kinds:
-            catalog = catalogs.get(snapshot, environment, kind, fresh=fresh)
+            catalog = catalogs.get(snapshot, caller.environment, kind, fresh=fresh)
             found = catalog.merged.find(name)
             if found is not None:
                 return found

@@ -7,7 +7,6 @@ import json
 import queue
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -182,13 +181,6 @@ def answering(status: str, items, fields=()):
         return items
 
     return application
-
-
-def eventually(condition) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)  # a poll, not a wait: the loop ends as soon as the condition holds
 
 
 class Closing:

@@ -2,18 +2,20 @@
 
 import json
 import socket
+import threading
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from common import redis_keys, tokens
+from common import clock, redis_keys, tokens
 from gateway.app import NOTIFICATIONS_AT_ONCE
 from tests.gateway.conftest import META, Rig
 from tests.real.valkey import RealValkey
 from tests.waiting import until
 from upstream.eras import META_SERVER, MODERN_VERSION
 from upstream.fake_faults import hang, html, progress, status, wrong_id
+from upstream.fake_turns import Turn
 
 ECHO = {"name": "leg__echo", "arguments": {"text": "hello"}}
 SAID = '{"text":"hello"}'
@@ -230,8 +232,9 @@ def test_a_chunked_body_is_held_to_the_same_limit(rig: Rig):
 
 def test_health_and_readiness_are_told(rig: Rig):
     assert rig.gateway.send("GET", "/healthz").body == {"status": "alive"}
-    ready = until(lambda: rig.gateway.send("GET", "/readyz"))
-    assert ready.body == {"status": "ready", "redis": True, "records": True, "serving": True}
+    until(lambda: rig.gateway.send("GET", "/readyz").status == 200)
+    ready = {"status": "ready", "redis": True, "records": True, "serving": True}
+    assert rig.gateway.send("GET", "/readyz").body == ready
 
 
 def test_closing_the_connection_cancels_a_modern_call(rig: Rig, valkey: RealValkey):
@@ -251,3 +254,29 @@ def test_closing_the_connection_cancels_a_modern_call(rig: Rig, valkey: RealValk
     with Redis.from_url(valkey.url) as client:
         calls = redis_keys.calls(redis_keys.shard("demo"))
         until(lambda: "client_gone" in repr(client.xrange(calls)), seconds=5)
+
+
+def test_a_server_that_floods_a_stream_does_not_hold_up_the_others(rig: Rig):
+    def flood(turn: Turn) -> None:
+        turn.begin_stream()
+        deadline = clock.monotonic() + 2
+        while clock.monotonic() < deadline:
+            turn.write_chunk(b":\n" * 30_000)
+        turn.end_stream()
+
+    rig.legacy.script("tools/call", flood)
+    before = rig.legacy.count("tools/call")
+    call = threading.Thread(target=rig.legacy_call, args=("tools/call", ECHO))
+    call.start()
+    until(lambda: rig.legacy.count("tools/call") > before)
+    slowest = 0.0
+    while call.is_alive():
+        began = clock.monotonic()
+        assert rig.gateway.send("GET", "/healthz").status == 200
+        slowest = max(slowest, clock.monotonic() - began)
+    call.join()
+    assert slowest < 1.0
+
+
+def test_a_name_without_end_is_refused(rig: Rig):
+    assert rig.legacy_call("tools/call", {"name": "x" * 100_000}).body["error"]["code"] == -32602

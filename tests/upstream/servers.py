@@ -2,7 +2,6 @@
 
 import datetime
 import ipaddress
-import socket
 import ssl
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from common.clock import now
+from local.ports import answers, free_port
 from tests.waiting import until
 from upstream.address import Addresses
 from upstream.client import Upstream
@@ -125,18 +125,12 @@ uvicorn.run(before_2026 if sys.argv[2] == "legacy" else app, host="127.0.0.1", p
 @contextmanager
 def real_mcp_server(era: str) -> Iterator[str]:
     """The URL of a server made with the official package; told to be legacy, it refuses the modern revision."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", REAL_SERVER, str(port), era], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-
-    def answers() -> bool:
-        with socket.socket() as knocking:
-            return knocking.connect_ex(("127.0.0.1", port)) == 0
-
     try:
-        until(answers, seconds=20)
+        until(lambda: answers(port), seconds=20)
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.terminate()

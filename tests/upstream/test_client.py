@@ -230,3 +230,11 @@ def test_a_probe_tells_the_era_the_name_and_the_tools(fake: FakeUpstream) -> Non
     assert (found.era, found.name, found.version) == (fake.era, "fake", "1")
     assert [json.loads(tool)["name"] for tool in found.tools] == ["echo"]
     assert fake.sessions == set(), "the session was left open"
+
+
+def test_one_page_that_is_too_long_is_refused_too(upstream_at: Upstreams) -> None:
+    with FakeUpstream("both") as fake:
+        fake.results["tools/list"] = {"tools": [{}] * 20_000}
+        with pytest.raises(UpstreamFault) as refused:
+            upstream_at(fake.url).list_tools()
+        assert refused.value.code == "too_large"

@@ -1,10 +1,10 @@
 """Opening: which answers decide an era, and what becomes of a legacy session."""
 
 import threading
-from collections.abc import Callable
 
 import pytest
 
+from tests.threads import at_once
 from tests.upstream.servers import ECHO, Upstreams, text_of
 from upstream import fake_faults as faults
 from upstream.eras import LEGACY_VERSIONS, Era
@@ -175,19 +175,11 @@ def test_closing_ends_the_session(upstream_at: Upstreams) -> None:
         assert fake.sessions == set()
 
 
-def in_parallel(count: int, work: Callable[[], object]) -> None:
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
 def test_many_callers_open_one_session(upstream_at: Upstreams) -> None:
     with FakeUpstream("legacy") as fake:
         fake.always("initialize", faults.slow(0.1))
         upstream = upstream_at(fake.url)
-        in_parallel(8, lambda: upstream.call("tools/call", ECHO).close())
+        at_once(8, lambda _: upstream.call("tools/call", ECHO).close())
         assert (fake.count("initialize"), fake.count("tools/call")) == (1, 8)
 
 
@@ -201,13 +193,13 @@ def test_many_callers_share_one_fault(upstream_at: Upstreams) -> None:
             turn.wait(0.3)
             turn.answer(b"", 401)
 
-        def attempt() -> None:
+        def attempt(_: int) -> None:
             arrived.wait()
             with pytest.raises(UpstreamFault) as raised:
                 upstream.call("tools/call", ECHO)
             codes.append(raised.value.code)
 
         fake.always("server/discover", refuse_when_all_wait)
-        in_parallel(8, attempt)
+        at_once(8, attempt)
         assert codes == ["unauthorized"] * 8
         assert fake.count("server/discover") == 1

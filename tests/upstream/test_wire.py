@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.clock import monotonic
+from tests.threads import at_once
 from tests.upstream.servers import ECHO, LOOPBACK, TLS, Upstreams, certificate, text_of
 from tests.waiting import until
 from upstream import fake_faults as faults
@@ -130,16 +131,12 @@ def test_no_more_connections_than_allowed_are_open(fake: FakeUpstream, upstream_
     upstream.open()
     codes: list[str] = []
 
-    def attempt() -> None:
+    def attempt(_: int) -> None:
         with pytest.raises(UpstreamFault) as raised:
             upstream.call("tools/call", ECHO, timeout=0.4)
         codes.append(raised.value.code)
 
-    threads = [threading.Thread(target=attempt) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(4, attempt)
     assert sorted(codes) == ["rate_limited", "rate_limited", "timeout", "timeout"]
     fake.always("tools/call", None)
 

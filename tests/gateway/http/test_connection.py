@@ -7,7 +7,8 @@ import pytest
 from gevent.event import Event
 
 from gateway.http import HttpLimits
-from tests.gateway.serving import DEADLINE, GET, Closing, Serving, answering, eventually, listen, post, reading, serving
+from tests.gateway.serving import DEADLINE, GET, Closing, Serving, answering, listen, post, reading, serving
+from tests.waiting import until
 
 
 def test_the_iterable_is_closed_when_the_client_has_gone():
@@ -20,7 +21,7 @@ def test_the_iterable_is_closed_when_the_client_has_gone():
         with server.connect() as client:
             client.send(GET)
             client.read(1)
-        eventually(lambda: response.closed == 1)
+        until(lambda: response.closed == 1)
 
 
 def test_a_reader_that_does_not_read_is_cut_after_the_send_timeout():
@@ -28,7 +29,7 @@ def test_a_reader_that_does_not_read_is_cut_after_the_send_timeout():
     limits = HttpLimits(send_timeout=0.1, min_rate=1_000_000_000)
     with serving(answering("200 OK", response), limits) as server, server.connect() as client:
         client.send(GET)
-        eventually(lambda: response.closed == 1)
+        until(lambda: response.closed == 1)
         assert len(client.read_to_end()) < 20_000_000
 
 
@@ -55,7 +56,7 @@ def test_a_watched_client_that_leaves_is_noticed_while_nothing_is_sent():
         with server.connect() as client:
             client.send(GET)
             client.read_until(b"hello\r\n")
-        eventually(lambda: seen == [(True, True)])
+        until(lambda: seen == [(True, True)])
 
 
 def test_pipelined_bytes_are_no_departure_and_are_answered_in_order():
@@ -100,7 +101,7 @@ def test_is_gone_is_answered_without_a_watch():
         with server.connect() as client:
             client.send(GET)
             server.call(arrived.wait, DEADLINE).get()
-        eventually(lambda: seen == [False, True])
+        until(lambda: seen == [False, True])
 
 
 def test_connections_beyond_the_bound_read_503_and_come_in_again_later():
@@ -119,7 +120,7 @@ def test_connections_beyond_the_bound_read_503_and_come_in_again_later():
                 third.send(GET)
                 return third.read_answer().status == 200
 
-        eventually(is_let_in)
+        until(is_let_in)
 
 
 class Held:

@@ -1,7 +1,9 @@
 """What an application sees of a request, and how its body reaches it."""
 
+import select
+
 from gateway.http import HttpLimits
-from tests.gateway.serving import GET, answering, post, reading, serving
+from tests.gateway.serving import DEADLINE, GET, answering, post, reading, serving
 
 
 def test_the_environ_holds_what_wsgi_asks_for():
@@ -128,3 +130,18 @@ def test_a_refused_sender_can_read_why_although_it_goes_on_sending():
         client.send(post(body))
         assert client.read_answer().body == b"no"
         assert client.is_closed()
+
+
+def test_bodies_that_arrive_together_have_one_bound():
+    """Of two that do not fit beside each other one is refused, whichever is read second; the other arrives."""
+    head = b"POST / HTTP/1.1\r\nHost: stoa\r\nContent-Length: 100000\r\n\r\n"
+    with serving(reading, HttpLimits(max_arriving=110_000)) as server, server.connect() as a, server.connect() as b:
+        a.send(head, b"x" * 90_000)
+        b.send(head, b"x" * 90_000)
+        answered, _, _ = select.select([a.socket, b.socket], [], [], DEADLINE)
+        refused, other = (a, b) if a.socket in answered else (b, a)
+        assert refused.read_answer().status == 503
+        other.send(b"x" * 10_000)
+        assert other.read_answer().status == 200
+        other.send(head, b"x" * 100_000)
+        assert other.read_answer().status == 200

@@ -5,7 +5,8 @@ import logging
 import pytest
 from gevent.event import Event
 
-from tests.gateway.serving import DEADLINE, GET, Closing, answering, eventually, serving
+from tests.gateway.serving import DEADLINE, GET, Closing, answering, serving
+from tests.waiting import until
 
 
 def test_one_item_leaves_with_its_head_and_a_content_length():
@@ -142,4 +143,4 @@ def test_the_iterable_is_closed_once_when_it_has_been_sent(items):
     with serving(answering("200 OK", response)) as server, server.connect() as client:
         client.send(GET)
         client.read_answer()
-        eventually(lambda: response.closed == 1)
+        until(lambda: response.closed == 1)
