@@ -8,7 +8,7 @@ from msgspec import MsgspecError, Raw
 
 from gateway.protocol.jsonrpc import Members, decode_members, encode
 from gateway.protocol.refusals import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND
-from upstream.eras import META_SERVER, RESERVED_META, Era
+from upstream.eras import META_SERVER, MISSING_CAPABILITY, RESERVED_META, Era
 
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 _COMPLETE = Raw(b'"complete"')
@@ -60,6 +60,17 @@ def render_error(error: Raw, *, client: Era) -> Raw:
 def is_tool_error(result: Members) -> bool:
     raw = result.get("isError")
     return raw is not None and bytes(raw) == b"true"
+
+
+def is_missing_capability(message: Members) -> bool:
+    """Whether a server refuses because the client cannot answer what it would ask (modern era only)."""
+    error = message.get("error")
+    if error is None:
+        return False
+    try:
+        return bytes(decode_members(error)["code"]) == b"%d" % MISSING_CAPABILITY
+    except (KeyError, MsgspecError, RecursionError):
+        return False
 
 
 def is_input_required(result: Members) -> bool:

@@ -13,7 +13,14 @@ from msgspec import MsgspecError, Raw
 from gateway.exchange import Exchange, Response
 from gateway.identity import server_info
 from gateway.open_exchanges import Cut
-from gateway.protocol.envelopes import is_input_required, is_tool_error, render_error, render_result, render_tool_error
+from gateway.protocol.envelopes import (
+    is_input_required,
+    is_missing_capability,
+    is_tool_error,
+    render_error,
+    render_result,
+    render_tool_error,
+)
 from gateway.protocol.eras import LOG_LEVEL, PROGRESS_TOKEN
 from gateway.protocol.jsonrpc import Members, decode_members, encode, result_body
 from gateway.protocol.refusals import UPSTREAM_FAILED
@@ -43,27 +50,38 @@ def relay(exchange: Exchange, upstream: Upstream) -> Response:
     if reply is None:
         raise RuntimeError("A call was relayed that was not forwarded.")
     if reply.message is not None:
-        return Response(200, render_response(exchange, reply.message, reply.era))
+        return _whole(exchange, reply.message, reply.era)
     events = _passed_on(exchange, iter(reply.events or ()), upstream)
     first = next(events)
     if "method" not in first:
         reply.close()
-        return Response(200, render_response(exchange, first, reply.era))
+        return _whole(exchange, first, reply.era)
     return Response(200, _stream(exchange, first, events, reply.era), EVENT_HEADERS)
+
+
+def _whole(exchange: Exchange, message: Members, upstream: Era) -> Response:
+    """An answer that is no stream: a modern client reads some errors from the status too."""
+    body = render_response(exchange, message, upstream)
+    lacks_capability = exchange.known.spoken.era is Era.MODERN and is_missing_capability(message)
+    return Response(400 if lacks_capability else 200, body)
 
 
 def render_response(exchange: Exchange, message: Members, upstream: Era) -> bytes:
     """The server's response under the client's id and in the client's era; notes the outcome."""
     request, spoken, _, snapshot = exchange.known
     error = message.get("error")
-    if error is not None:
+    is_question = spoken.era is Era.LEGACY and is_missing_capability(message)
+    if error is not None and not is_question:
         exchange.outcome = "upstream_error"
         return _error_body(exchange, render_error(error, client=spoken.era))
     try:
-        result = decode_members(message["result"])
+        result = {} if is_question else decode_members(message["result"])
     except (MsgspecError, RecursionError):
         raise UpstreamFault("invalid_json", "The server's result is not a JSON object.", may_have_run=True) from None
-    if is_input_required(result) and spoken.era is Era.LEGACY:
+    if is_question or (spoken.era is Era.LEGACY and is_input_required(result)):
+        if request.method != "tools/call":
+            exchange.outcome = "upstream_error"
+            return _error_body(exchange, Raw(encode({"code": UPSTREAM_FAILED, "message": _NEEDS_INPUT})))
         result = render_tool_error(_NEEDS_INPUT)
     if is_tool_error(result):
         exchange.outcome = "tool_error"

@@ -278,5 +278,19 @@ def test_a_server_that_floods_a_stream_does_not_hold_up_the_others(rig: Rig):
     assert slowest < 1.0
 
 
+def test_a_server_that_wants_to_ask_its_client_is_told_in_each_era_s_way(rig: Rig):
+    def ask(turn: Turn) -> None:
+        turn.refuse(400, -32021, "needs sampling", data={"requiredCapabilities": {"sampling": {}}})
+
+    rig.modern.script("tools/call", ask, ask)
+    params = {"name": "mod__echo", "arguments": {}}
+    modern = rig.modern_call("tools/call", params)
+    assert (modern.status, modern.body["error"]["code"]) == (400, -32021)
+    assert modern.body["error"]["data"] == {"requiredCapabilities": {"sampling": {}}}
+    legacy = rig.legacy_call("tools/call", params)
+    assert (legacy.status, legacy.body["result"]["isError"]) == (200, True)
+    assert "asks for input" in legacy.body["result"]["content"][0]["text"]
+
+
 def test_a_name_without_end_is_refused(rig: Rig):
     assert rig.legacy_call("tools/call", {"name": "x" * 100_000}).body["error"]["code"] == -32602
