@@ -2,7 +2,9 @@
 
 Rule: each account has its own key, its own sequence and its own chain; an entry is written in the transaction of the
 change that it tells of, with the account's row locked. Whoever can write to the database but does not hold the
-master keys can neither change, reorder nor remove an entry, also not the last ones, without `verify` naming it.
+master keys cannot change, add or reorder an entry, nor remove one that others follow, without `verify` naming it. The
+end they can cut off unseen if they put back a head of the account that they have kept from that time: only heads kept
+outside of the database tell that the chain went on, and this module keeps none.
 """
 
 import hmac

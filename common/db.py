@@ -60,8 +60,10 @@ class Base(DeclarativeBase):
 def make_engine(url: str, *, read_only: bool = False, **options: Any) -> Engine:
     """An engine whose connections behave alike on SQLite and PostgreSQL.
 
-    `read_only` is for the gateway: it must never be able to change anything.
+    `read_only` is for the gateway: it must never be able to change anything. What statements carry (hashes, sealed
+    values, addresses) stays out of their errors, and so out of logs.
     """
+    options = {"hide_parameters": True, **options}
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_engine(url, **options)
         _prepare_sqlite(engine, read_only=read_only)

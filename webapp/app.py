@@ -3,6 +3,7 @@
 Rule: a table of contents. Whatever decides anything is elsewhere; importing this module does nothing.
 """
 
+from threading import BoundedSemaphore
 from typing import Any
 
 import structlog
@@ -32,6 +33,7 @@ from webapp.resources import open_resources
 from webapp.settings import PortalSettings
 
 LARGEST_FORM_BYTES = 128 * 1024
+TRIES_AT_ONCE = 3  # servers tried by one process, of whose threads each try takes one
 SESSION_SECONDS = 30 * 24 * 3600  # a month: the portal is a place that people visit now and then
 
 PAGES = (home, users, accounts, workspaces, servers, tokens, activity, health)
@@ -43,6 +45,7 @@ def create_app(settings: PortalSettings) -> Flask:
     app.jinja_env.undefined = StrictUndefined
     app.extensions["stoa"] = open_resources(settings)
     app.extensions["throttle"] = Throttle(settings.redis_url)
+    app.extensions["tries"] = BoundedSemaphore(TRIES_AT_ONCE)
     _trust_proxies(app, settings.trusted_proxies)
     _name_requests(app)
     database.init_app(app)

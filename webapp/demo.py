@@ -17,7 +17,6 @@ from common import clock, ids
 from common import tokens as minting
 from common.errors import DomainError, SignInRefused, UpstreamRefused
 from common.models import Token, User, Workspace
-from common.permissions import Permission
 from upstream.client import Probe
 from webapp.resources import Resources
 from webapp.services import (
@@ -34,8 +33,8 @@ from webapp.services.server_drafts import ServerDraft
 EMAIL = "demo@stoa.example"
 NAME = "Demo"
 PLAN = "pro"
-# Servers that are started together with us may need a while to answer.
-PATIENCE_SECONDS = 20.0
+# A server that was started a moment before us may need a while to answer.
+PATIENCE_SECONDS = 3.0
 PAUSE_SECONDS = 0.25
 
 Warn = Callable[[str], None]
@@ -59,13 +58,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What a newcomer needs. `workspace` has `id` and `slug`."""
+    """What a newcomer needs. `workspace` has `id` and `slug`; `curl` is a line to paste that lists the tools."""
 
     email: str
     password: str = field(repr=False)
     workspace: dict[str, str]
     token: str = field(repr=False)
     mcp_json: dict[str, Any] = field(repr=False)
+    curl: str = field(repr=False)
 
 
 def make_demo(resources: Resources, state: Path, wishes: Sequence[Wish], warn: Warn) -> Demo:
@@ -75,12 +75,14 @@ def make_demo(resources: Resources, state: Path, wishes: Sequence[Wish], warn: W
     workspace = _make_workspace(resources, user)
     _make_servers(resources, user, workspace, wishes, warn)
     token = _make_token(resources, user, workspace, before.get("token"))
+    gateway_url = resources.settings.gateway_url
     demo = Demo(
         email=user.email,
         password=password,
         workspace={"id": str(workspace.id), "slug": workspace.slug},
         token=token,
-        mcp_json=client_configurations.mcp_json(resources.settings.gateway_url, workspace.slug, token),
+        mcp_json=client_configurations.mcp_json(gateway_url, workspace.slug, token),
+        curl=client_configurations.curl(client_configurations.render_url(gateway_url, workspace.slug), token),
     )
     _write_state(state, demo)
     return demo
@@ -103,8 +105,8 @@ def _make_user(resources: Resources, known: str | None) -> tuple[User, str]:
 
 def _make_workspace(resources: Resources, user: User) -> Workspace:
     with resources.transaction(write=True, actor=user) as ctx:
-        own = [entry.account for entry in accounts.list_accounts(ctx) if Permission.ADMINISTER in entry.permissions]
-        account = own[0] if own else accounts.create_account(ctx, name=NAME)
+        own = accounts.list_administered(ctx, user)
+        account = own[0].account if own else accounts.create_account(ctx, name=NAME)
         if account.plan != PLAN:
             accounts.set_plan(ctx, account.id, PLAN)
         found = workspace_lists.list_workspaces(ctx, account_id=account.id, query=NAME, sort="created").items
@@ -151,9 +153,9 @@ def _make_token(resources: Resources, user: User, workspace: Workspace, known: s
     """The token of the last time, where it still opens the workspace, else a new one."""
     digest = minting.digest_of(known) if known else None
     with resources.transaction(write=True, actor=user) as ctx:
-        for token in ctx.session.scalars(Token.owned_by(workspace.id).where(Token.digest == digest)):
-            if known and token.is_active(ctx.now):
-                return known
+        token = ctx.session.scalars(Token.owned_by(workspace.id).where(Token.digest == digest)).one_or_none()
+        if known and token is not None and token.is_active(ctx.now):
+            return known
         return tokens.create_token(ctx, workspace.id, name=NAME)[1]
 
 

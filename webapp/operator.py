@@ -1,7 +1,7 @@
 """`flask operator …`: what whoever runs the installation does.
 
-Rule: asks for no permission, since who can run it can do anything; goes through the services all the same, and so is
-told in the activity. Prints no secret but the demo's own.
+Rule: asks for no permission, since who can run it can do anything; goes through the services all the same, and so what
+changes an account is told in its activity. Prints no secret but the demo's own.
 """
 
 import json
@@ -18,10 +18,9 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 
 from common import activity
-from common.errors import DomainError
+from common.errors import DomainError, NotFound
 from common.ids import find_id
 from common.models import Account
-from common.permissions import Permission
 from common.plans import PLANS
 from webapp.context import Context
 from webapp.demo import Wish, make_demo
@@ -29,6 +28,12 @@ from webapp.resources import Resources
 from webapp.services import accounts, users
 
 operator = AppGroup("operator", help="Run the installation: plans, users, audit, demo.")
+
+
+# A password is never an argument: those are seen in the list of processes, and kept by the shell.
+password_option = click.option(
+    "--stdin", "from_stdin", is_flag=True, help="Read the password from standard input instead of asking for it twice."
+)
 
 
 @operator.command("set-plan")
@@ -44,16 +49,27 @@ def set_plan(account: str, plan: str) -> None:
 @operator.command("create-user")
 @click.argument("email")
 @click.argument("name")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
-def create_user(email: str, name: str, password_stdin: bool) -> None:
+@password_option
+def create_user(email: str, name: str, from_stdin: bool) -> None:
     """Create a user and their account."""
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password = _read_password(from_stdin)
     with _plainly(), _resources().transaction(write=True) as ctx:
         user = users.sign_up(ctx, email=email, name=name, password=password)
     click.echo(f"{user.email} can sign in now.")
+
+
+@operator.command("set-password")
+@click.argument("email")
+@password_option
+def set_password(email: str, from_stdin: bool) -> None:
+    """Give the user of EMAIL another password, and sign them out everywhere."""
+    password = _read_password(from_stdin)
+    with _plainly(), _resources().transaction(write=True) as ctx:
+        try:
+            user = users.set_password(ctx, email=email, password=password)
+        except NotFound:
+            raise _unknown(email) from None
+    click.echo(f"{user.email} has a new password now, and is signed out everywhere.")
 
 
 @operator.command("verify-activity")
@@ -92,19 +108,28 @@ def _resources() -> Resources:
     return current_app.extensions["stoa"]
 
 
+def _read_password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return click.prompt("Password", hide_input=True, confirmation_prompt=True)
+
+
 def _find_account(ctx: Context, text: str) -> uuid.UUID:
     account_id = find_id(text)
     if account_id is not None:
         return account_id
-    ctx.actor = users.find_user(ctx, text)
-    if ctx.actor is None:
-        raise click.ClickException(f"There is no user {text}.")
-    own = [entry.account for entry in accounts.list_accounts(ctx) if Permission.ADMINISTER in entry.permissions]
-    ctx.actor = None
+    user = users.find_user(ctx, text)
+    if user is None:
+        raise _unknown(text)
+    own = [entry.account for entry in accounts.list_administered(ctx, user)]
     if len(own) != 1:
         listed = "\n".join(f"  {account.id}  {account.name}" for account in own)
         raise click.ClickException(f"{text} has {len(own)} accounts; name one by its id:\n{listed}")
     return own[0].id
+
+
+def _unknown(email: str) -> click.ClickException:
+    return click.ClickException(f"There is no user {email}.")
 
 
 @contextmanager

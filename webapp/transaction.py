@@ -98,7 +98,10 @@ def _deny(ctx: Context, publisher: Publisher) -> None:
         publisher.deny(ctx.closings)
     except Unavailable:
         _undo(ctx, publisher)
-        raise
+        raise Unavailable(
+            "The gateways cannot be told at the moment, so nothing was changed: what you meant to close is still open. "
+            "Try again shortly."
+        ) from None
 
 
 def _undo(ctx: Context, publisher: Publisher) -> None:

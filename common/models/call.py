@@ -13,11 +13,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from common.db import Base
 
 ID_LENGTH = 64
-OUTCOMES = ("ok", "tool_error", "upstream_error", "refused", "cut", "interrupted")
 
 
 class Call(Base):
-    """Durations in microseconds, sizes in bytes; `decision` is why a call was refused, '' when it was not."""
+    """Durations in microseconds, sizes in bytes. `outcome`: ok, tool_error, upstream_error, refused, cut, interrupted.
+
+    `decision` says why it was refused, cut or failed; `admitted` where there is nothing to say.
+    """
 
     __tablename__ = "calls"
     __table_args__ = (Index("ix_calls_workspace_id_at", "workspace_id", "at"),)

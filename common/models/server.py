@@ -31,7 +31,8 @@ class ServerAuth(StrEnum):
 class Server(OwnedByWorkspace, Base):
     """`credentials`: sealed JSON, a list of [header name, value]; the timeouts in seconds.
 
-    `tools`: a list of {"name", "title", "description"}; `probe_error` None where the last probe succeeded.
+    `tools`: a list of {"name", "title", "description"}, cut where it is very long; `probe_error` None where the last
+    probe succeeded.
     """
 
     __tablename__ = "servers"

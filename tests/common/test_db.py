@@ -1,13 +1,13 @@
 """The database keeps what was written, on SQLite as on PostgreSQL."""
 
-import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select, update
+from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from common.db import UTCDateTime, make_engine, write_options
+from tests.threads import at_once
 
 metadata = MetaData()
 counters = Table("counters", metadata, Column("id", Integer, primary_key=True), Column("value", Integer))
@@ -20,17 +20,13 @@ def test_no_update_is_lost_between_threads(database_url: str):
     with engine.begin() as connection:
         connection.execute(insert(counters).values(id=1, value=0))
 
-    def count_up() -> None:
+    def count_up(_: int) -> None:
         for _ in range(20):
             with engine.connect().execution_options(**write_options) as connection, connection.begin():
                 value = connection.execute(select(counters.c.value).with_for_update()).scalar_one()
                 connection.execute(update(counters).values(value=value + 1))
 
-    threads = [threading.Thread(target=count_up) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(4, count_up)
     with engine.begin() as connection:
         assert connection.scalar(select(counters.c.value)) == 80
     engine.dispose()
@@ -57,3 +53,11 @@ def test_a_read_only_engine_cannot_write(database_url: str):
         connection.execute(insert(counters).values(id=1, value=0))
     engine.dispose()
     reading.dispose()
+
+
+def test_an_error_does_not_repeat_what_the_statement_carried(database_url: str):
+    engine = make_engine(database_url)
+    with pytest.raises(DBAPIError) as failure, engine.begin() as connection:
+        connection.execute(text("INSERT INTO nowhere VALUES (:hash)"), {"hash": "argon2-of-alice"})
+    assert "argon2-of-alice" not in str(failure.value)
+    engine.dispose()

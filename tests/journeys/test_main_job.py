@@ -14,11 +14,12 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from playwright.sync_api import Page
 
+from local.ports import free_port
+from tests.cast import make_settings, variables_of
 from tests.journeys.browsers import chromium
-from tests.journeys.conftest import KEYS, Start
+from tests.journeys.conftest import Start
 from tests.real.portal import RealPortal
-from tests.real.processes import RealProcess, free_port
-from tests.real.schema import migrate
+from tests.real.processes import RealProcess
 
 PASSWORD = "seven green umbrellas"
 MODES = ("auto", "legacy", "2026-07-28")
@@ -39,9 +40,8 @@ def example_server(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def portal(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[RealPortal]:
-    migrate(sqlite_url)
-    portal = RealPortal(tmp_path, {"DATABASE_URL": sqlite_url, "REDIS_URL": redis_url, "STOA_MASTER_KEYS": KEYS})
+def portal(migrated_sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[RealPortal]:
+    portal = RealPortal(tmp_path, variables_of(make_settings(migrated_sqlite_url, redis_url)))
     yield portal
     portal.stop()
 

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common import clock
-from tests.cast import Cast, assemble, make_settings
+from tests.cast import Cast, assemble, make_settings, variables_of
 from tests.journeys.clients import Clients
-from tests.journeys.conftest import KEYS
 from tests.real.gateway import RealGateway
 from tests.real.postgres import RealPostgres
 from tests.real.schema import migrate
@@ -30,9 +29,9 @@ def served(
 ) -> Iterator[tuple[Cast, RealGateway]]:
     migrate(database_url)
     resources = open_resources(make_settings(database_url, redis_url))
-    variables = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "STOA_MASTER_KEYS": KEYS}
     # The clients ask all the time: a window that is soon empty again lets them.
-    gateway = RealGateway(folder, variables | {"STOA_RATE_WINDOW": "0.001"}, processes=processes)
+    variables = variables_of(resources.settings) | {"STOA_RATE_WINDOW": "0.001"}
+    gateway = RealGateway(folder, variables, processes=processes)
     try:
         cast = assemble(resources)
         gateway.start()

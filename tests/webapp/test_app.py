@@ -1,9 +1,7 @@
 """The portal as a whole."""
 
 import pytest
-from flask import Flask
 
-from common.db import Base
 from common.models import Activity
 from tests.cast import assemble
 from tests.webapp.portal.browser import Browser
@@ -11,17 +9,11 @@ from tests.webapp.portal.conftest import portal_settings
 from webapp.app import create_app
 
 
-def app_behind(hops: int, sqlite_url: str, redis_url: str) -> Flask:
-    app = create_app(portal_settings(sqlite_url, redis_url, trusted_proxies=hops))
-    Base.metadata.create_all(app.extensions["stoa"].engine)
-    return app
-
-
 @pytest.mark.parametrize(("hops", "address"), [(0, "127.0.0.1"), (1, "203.0.113.9"), (2, "198.51.100.7")])
 def test_the_client_s_address_is_what_the_outermost_trusted_proxy_saw(
-    sqlite_url: str, redis_url: str, hops: int, address: str
+    migrated_sqlite_url: str, redis_url: str, hops: int, address: str
 ) -> None:
-    app = app_behind(hops, sqlite_url, redis_url)
+    app = create_app(portal_settings(migrated_sqlite_url, redis_url, trusted_proxies=hops))
     cast = assemble(app.extensions["stoa"])
     alice = Browser(app).sign_in(cast.alice)
     token = alice.token()
@@ -37,8 +29,8 @@ def test_the_client_s_address_is_what_the_outermost_trusted_proxy_saw(
     app.extensions["stoa"].close()
 
 
-def test_a_walk_through_the_portal_works_on_both_databases(database_url: str, redis_url: str) -> None:
-    app = app_behind(0, database_url, redis_url)
+def test_a_walk_through_the_portal_works_on_both_databases(migrated_url: str, redis_url: str) -> None:
+    app = create_app(portal_settings(migrated_url, redis_url))
     erin = Browser(app)
     erin.post("/sign-up", name="Erin", email="erin@example.com", password="a good long password")
     account = erin.get("/workspaces/new").text.partition('id="account"')[2].partition('value="')[2].partition('"')[0]

@@ -9,14 +9,14 @@ from common.permissions import Permission
 from common.plans import PLANS
 from webapp.context import Context
 from webapp.portal.door import Body, door
-from webapp.portal.forms import Form, read, shown
+from webapp.portal.forms import Form, needed, read, shown
 from webapp.services import accounts
 
 blueprint = Blueprint("accounts", __name__)
 
 
 class AccountForm(Form):
-    name = StringField("Name")
+    name = StringField("Name", needed("Give the account a name."))
 
 
 @blueprint.get("/accounts")

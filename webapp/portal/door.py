@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Response, current_app, g, make_response, redirect, request, url_for
+from flask import Response, current_app, flash, g, make_response, redirect, request, url_for
 from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from common import clock
-from common.admission.publish import Receipt
+from common.admission.records import Receipt
 from common.errors import DomainError, Forbidden, NotFound
 from common.models import User
 from common.permissions import Permission
@@ -23,6 +24,7 @@ from webapp.context import Context
 from webapp.extensions import database
 from webapp.portal.errors import mark
 from webapp.portal.forms import Form
+from webapp.portal.visitors import remember_workspace
 from webapp.services import access, users
 from webapp.transaction import transaction
 
@@ -89,6 +91,7 @@ class Door:
         if self.permission is not None and "workspace_id" in arguments:
             g.workspace = access.require_workspace(ctx, arguments["workspace_id"], self.permission)
             g.permissions = access.workspace_permissions_of(ctx, g.workspace)
+            remember_workspace(g.workspace.id)
         elif self.permission is not None:
             access.require_account(ctx, arguments["account_id"], self.permission)
         return True
@@ -160,5 +163,8 @@ def _show_again(page: View, error: DomainError, arguments: dict[str, Any]) -> Re
 
 
 def _to_sign_in() -> BaseResponse:
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(url_for("users.sign_in", next=wanted), 303)
+    if request.method == "GET":
+        return redirect(url_for("users.sign_in", next=request.full_path.rstrip("?")), 303)
+    flash("You were signed out in the meantime, so nothing was changed. Sign in and send it again.", "wait")
+    form_page = urlsplit(request.referrer or "")
+    return redirect(url_for("users.sign_in", next=form_page.path if form_page.netloc == request.host else None), 303)

@@ -45,7 +45,10 @@ _OF_HTTP = {
     405: ("That does not work here", "This address takes another kind of request."),
     413: ("Too much at once", "What was sent is larger than anything this page takes."),
 }
-_EXPIRED = ("This form has expired", "Go back, reload the page and send it again. Nothing was changed.")
+_EXPIRED = (
+    "This form has expired",
+    "You may have been signed out since. Go back, reload the page and send it again. Nothing was changed.",
+)
 _UNEXPECTED = ("Something broke on our side", "Nothing was changed, and it is on record. If it happens again, name")
 
 

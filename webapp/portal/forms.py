@@ -11,8 +11,9 @@ from flask import g
 from flask_wtf import FlaskForm
 from wtforms import Field
 from wtforms.fields import choices
+from wtforms.validators import DataRequired
 
-from common.errors import DomainError, Invalid
+from common.errors import DomainError, Invalid, PlanLimitReached
 
 
 class Form(FlaskForm):
@@ -20,12 +21,17 @@ class Form(FlaskForm):
 
     refused: DomainError | None = None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the plan leaves no room for what the form would add."""
+        return isinstance(self.refused, PlanLimitReached)
+
     def refuse(self, error: DomainError) -> None:
         """Attach what a service said, to the field at fault when it named one."""
         named = error.details.get("field")
         if named in self._fields:
             self[named].errors = [*self[named].errors, error.message]
-        else:
+        elif not isinstance(error, FormRefused):
             self.refused = error
 
 
@@ -34,6 +40,10 @@ class FormRefused(Invalid):
 
     def __init__(self) -> None:
         super().__init__("Some fields need another look.")
+
+
+class Confirmation(Form):
+    """For a page that says what will happen and asks once more: it stays when what was asked could not be done."""
 
 
 F = TypeVar("F", bound=Form)
@@ -57,6 +67,11 @@ def shown(kind: type[F], **arguments: Any) -> F:
     """The form to show: the one that was just refused, else a fresh one."""
     form = g.get("form")
     return form if isinstance(form, kind) else kind(formdata=None, **arguments)
+
+
+def needed(sentence: str) -> list[DataRequired]:
+    """For a field that must not be empty: all that are get their sentence at once, not one after the other."""
+    return [DataRequired(sentence)]
 
 
 def choice(value: str, label: str) -> Any:

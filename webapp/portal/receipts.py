@@ -6,7 +6,7 @@ Rule: says *confirmed* only when the transaction holds a receipt; without one it
 from flask import flash, redirect
 
 from common import clock
-from common.admission.publish import Receipt
+from common.admission.records import Receipt
 from webapp.portal.door import Body
 
 _PENDING = (
@@ -15,15 +15,20 @@ _PENDING = (
 )
 
 
-def render_receipt(done: str, receipt: Receipt | None, target: str, *, asked: bool = True) -> Body:
-    """Back to `target`, saying what was done and what was confirmed; `asked` False: there was nothing to confirm."""
+def render_receipt(
+    done: str, receipt: Receipt | None, target: str, *, asked: bool = True, ended: str | None = None
+) -> Body:
+    """Back to `target`, saying what was done and what was confirmed; `asked` False: there was nothing to confirm.
+
+    `ended`: what is said of open calls where the receipt counts others too: it counts all of a token or a workspace.
+    """
     if not asked:
         flash(done, "good")
     elif receipt is None:
         flash(f"{done} {_PENDING}", "wait")
     else:
         at = clock.from_us(receipt.confirmed_at_us).strftime("%H:%M:%S UTC")
-        flash(f"{done} Confirmed at {at}: it holds in every gateway. {_streams(receipt.streams_told)}", "good")
+        flash(f"{done} Confirmed at {at}: it holds in every gateway. {ended or _streams(receipt.streams_told)}", "good")
     return redirect(target, 303)
 
 

@@ -4,23 +4,26 @@ Rule: a server is tried while no transaction is open. Credentials go from the fo
 """
 
 import uuid
+from threading import BoundedSemaphore
 
-from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, flash, g, redirect, render_template, url_for
 from wtforms import Field, PasswordField, RadioField, StringField
 
-from common.errors import DomainError, UpstreamRefused
-from common.models import ServerAuth
+from common.errors import DomainError, PlanLimitReached, Unavailable, UpstreamRefused
+from common.models import Server, ServerAuth
 from common.permissions import Permission
+from common.plans import PLANS
 from upstream.client import Probe
 from webapp.context import Context
 from webapp.portal.door import AfterCommit, Body, Preparation, door
-from webapp.portal.forms import Form, choice, read, shown
+from webapp.portal.forms import Confirmation, Form, choice, needed, read, shown
 from webapp.portal.receipts import render_receipt
-from webapp.services import servers
+from webapp.services import accounts, servers
 from webapp.services.server_drafts import ServerDraft
 
 blueprint = Blueprint("servers", __name__)
 
+CALLS_END = "Calls of this server that were under way end now."
 HEADERS = ("1", "2", "3")
 AUTHS = [
     choice(ServerAuth.NONE.value, "Not at all"),
@@ -30,14 +33,10 @@ AUTHS = [
 
 
 class ServerForm(Form):
-    url = StringField("Address")
-    name = StringField("Name")
+    url = StringField("Address", needed("Type the server’s address."))
+    name = StringField("Name", needed("Give the server a name."))
     prefix = StringField("Prefix")
-    auth = RadioField(
-        "How it authenticates",
-        choices=AUTHS,
-        default=ServerAuth.NONE.value,
-    )
+    auth = RadioField("How it authenticates", choices=AUTHS, default=ServerAuth.NONE.value)
     bearer = PasswordField("Bearer token")
     header_1 = StringField("Header 1")
     header_2 = StringField("Header 2")
@@ -65,6 +64,14 @@ class ServerForm(Form):
             super().refuse(error)
 
 
+def shown_tools(server: Server) -> str:
+    """How many tools it has, in words; of a list that was cut only that it has at least so many."""
+    kept = len(server.tools)
+    if kept < servers.TOOLS_KEPT:
+        return f"{kept} tool{'' if kept == 1 else 's'}"
+    return f"{kept:,}+ tools"
+
+
 @blueprint.get("/workspaces/<uuid:workspace_id>/servers")
 @door(Permission.READ)
 def index(ctx: Context, workspace_id: uuid.UUID) -> Body:
@@ -74,7 +81,12 @@ def index(ctx: Context, workspace_id: uuid.UUID) -> Body:
 @blueprint.get("/workspaces/<uuid:workspace_id>/servers/new")
 @door(Permission.WRITE)
 def new(ctx: Context, workspace_id: uuid.UUID) -> Body:
-    return render_template("servers/new.html", form=shown(ServerForm))
+    form = shown(ServerForm)
+    others = len(servers.list_servers(ctx, workspace_id))
+    maximum = _find_maximum(ctx)
+    if maximum is not None and others >= maximum:
+        form.refuse(PlanLimitReached("servers", others, maximum))
+    return render_template("servers/new.html", form=form, is_first=others == 0)
 
 
 def plan(ctx: Context, workspace_id: uuid.UUID) -> ServerDraft:
@@ -91,15 +103,21 @@ def plan(ctx: Context, workspace_id: uuid.UUID) -> ServerDraft:
 
 
 def probe(draft: ServerDraft) -> Probe:
-    return servers.probe_draft(current_app.extensions["stoa"].settings, draft)
+    # A try may last ten seconds, and whoever adds servers chooses how long: most threads stay free for pages.
+    turn: BoundedSemaphore = current_app.extensions["tries"]
+    if not turn.acquire(blocking=False):
+        raise Unavailable("Other servers are being tried at the moment. Send this again in a few seconds.")
+    try:
+        return servers.probe_draft(current_app.extensions["stoa"].settings, draft)
+    finally:
+        turn.release()
 
 
 @blueprint.post("/workspaces/<uuid:workspace_id>/servers/new")
 @door(Permission.WRITE, again=new, prepare=Preparation(plan, probe))
 def add(ctx: Context, workspace_id: uuid.UUID, draft: ServerDraft, outcome: Probe) -> Body:
     server = servers.add_server(ctx, workspace_id, draft, outcome)
-    count = len(server.tools)
-    flash(f"{server.name} answered with {count} tool{'' if count == 1 else 's'} and is added.", "good")
+    flash(f"{server.name} answered with {shown_tools(server)} and is added.", "good")
     return redirect(url_for("servers.index", workspace_id=workspace_id), 303)
 
 
@@ -117,7 +135,7 @@ def disable(ctx: Context, workspace_id: uuid.UUID, server_id: uuid.UUID) -> Afte
     server = servers.set_enabled(ctx, workspace_id, server_id, False)
     target = url_for("servers.index", workspace_id=workspace_id)
     done = f"{server.name} is disabled."
-    return AfterCommit(lambda receipt: render_receipt(done, receipt, target, asked=bool(ctx.closings)))
+    return AfterCommit(lambda receipt: render_receipt(done, receipt, target, asked=bool(ctx.closings), ended=CALLS_END))
 
 
 def ask_again(draft: ServerDraft) -> Probe | UpstreamRefused:
@@ -144,16 +162,24 @@ def retry(
     return redirect(url_for("servers.index", workspace_id=workspace_id), 303)
 
 
+def _find_maximum(ctx: Context) -> int | None:
+    """The plan's, so that nobody types a credential in vain; a guest, who sees no account, is told when adding."""
+    plans = (entry.account.plan for entry in accounts.list_accounts(ctx) if entry.account.id == g.workspace.account_id)
+    return next((PLANS[plan].servers for plan in plans), None)
+
+
 @blueprint.get("/workspaces/<uuid:workspace_id>/servers/<uuid:server_id>/remove")
 @door(Permission.WRITE)
 def remove(ctx: Context, workspace_id: uuid.UUID, server_id: uuid.UUID) -> Body:
-    return render_template("servers/remove.html", server=servers.get_server(ctx, workspace_id, server_id))
+    server = servers.get_server(ctx, workspace_id, server_id)
+    return render_template("servers/remove.html", server=server, form=shown(Confirmation))
 
 
 @blueprint.post("/workspaces/<uuid:workspace_id>/servers/<uuid:server_id>/remove")
-@door(Permission.WRITE)
+@door(Permission.WRITE, again=remove)
 def destroy(ctx: Context, workspace_id: uuid.UUID, server_id: uuid.UUID) -> AfterCommit:
+    read(Confirmation)
     name = servers.get_server(ctx, workspace_id, server_id).name
     servers.remove_server(ctx, workspace_id, server_id)
     target = url_for("servers.index", workspace_id=workspace_id)
-    return AfterCommit(lambda receipt: render_receipt(f"{name} is removed.", receipt, target))
+    return AfterCommit(lambda receipt: render_receipt(f"{name} is removed.", receipt, target, ended=CALLS_END))

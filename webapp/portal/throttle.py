@@ -11,14 +11,12 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from common import redis_keys
-from common.admission.line import FAULTS, connect
+from common.admission.line import Command, connect, send_twice
 from common.errors import TooManyAttempts, Unavailable
 
 WINDOW_SECONDS = 900  # a quarter of an hour: a forgotten password is found by then, and a guesser gains nothing
 PER_EMAIL = 10
 PER_ADDRESS = 50  # an office may sit behind one address
-
-Command = tuple[Any, ...]
 
 
 class Throttle:
@@ -48,18 +46,8 @@ class Throttle:
         self._send([("PING",)])
 
     def _send(self, commands: list[Command]) -> list[Any]:
-        """In one round trip; once more when it fails, since a kept connection may have died with an old server."""
-        for last in (False, True):
-            batch = self._client.pipeline(transaction=False)
-            for command in commands:
-                batch.execute_command(*command)
-            try:
-                return batch.execute()
-            except FAULTS:
-                self._client.connection_pool.disconnect(inuse_connections=False)
-                if last:
-                    raise Unavailable("Signing in is not possible for a moment. Try again shortly.") from None
-        raise AssertionError("the second round returns or raises")
+        # An attempt whose first answer was lost may count twice: the guesser's loss, and rare for anybody else.
+        return send_twice(self._client, commands, "Signing in is not possible for a moment. Try again shortly.")
 
 
 def _email_key(email: str) -> str:
@@ -67,12 +55,17 @@ def _email_key(email: str) -> str:
 
 
 def _network(address: str) -> str:
-    """An IPv6 customer holds at least a /64: its addresses count as one."""
+    """An IPv6 customer holds at least a /64: its addresses count as one.
+
+    IPv4 as a listener for both sees it (`::ffff:192.0.2.1`) is IPv4: in one /64 are all addresses there are.
+    """
     try:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else str(parsed)
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))
+    return str(parsed)
 
 
 def _key(kind: str, text: str) -> str:

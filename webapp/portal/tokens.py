@@ -9,7 +9,7 @@ from common.models import EnvironmentName
 from common.permissions import Permission
 from webapp.context import Context
 from webapp.portal.door import AfterCommit, Body, door
-from webapp.portal.forms import Form, choice, read, shown
+from webapp.portal.forms import Confirmation, Form, choice, needed, read, shown
 from webapp.portal.receipts import render_receipt
 from webapp.services import client_configurations, tokens, workspaces
 
@@ -29,10 +29,10 @@ LIVES = [
 class TokenForm(Form):
     """What the expiry may be is the service's to say."""
 
-    name = StringField("Name")
+    name = StringField("Name", needed("Give the token a name, so that you know it again in the list."))
     environment = RadioField(
         "Environment",
-        choices=[choice(name.value, name.value) for name in EnvironmentName],
+        choices=ENVIRONMENTS,
         default=EnvironmentName.PROD,
     )
     expires_in = SelectField("Expires", choices=LIVES, validate_choice=False)
@@ -42,7 +42,9 @@ class TokenForm(Form):
 @blueprint.get("/workspaces/<uuid:workspace_id>/tokens")
 @door(Permission.READ)
 def index(ctx: Context, workspace_id: uuid.UUID) -> Body:
-    return render_template("tokens/list.html", entries=tokens.list_tokens(ctx, workspace_id), form=shown(TokenForm))
+    # What still opens something comes first; what is only history keeps its order below.
+    entries = sorted(tokens.list_tokens(ctx, workspace_id), key=lambda entry: entry.status != "active")
+    return render_template("tokens/list.html", entries=entries, form=shown(TokenForm))
 
 
 @blueprint.post("/workspaces/<uuid:workspace_id>/tokens")
@@ -71,12 +73,14 @@ def create(ctx: Context, workspace_id: uuid.UUID) -> Body:
 @blueprint.get("/workspaces/<uuid:workspace_id>/tokens/<uuid:token_id>/revoke")
 @door(Permission.READ)
 def revoke(ctx: Context, workspace_id: uuid.UUID, token_id: uuid.UUID) -> Body:
-    return render_template("tokens/revoke.html", token=tokens.get_token(ctx, workspace_id, token_id))
+    token = tokens.get_token(ctx, workspace_id, token_id)
+    return render_template("tokens/revoke.html", token=token, form=shown(Confirmation))
 
 
 @blueprint.post("/workspaces/<uuid:workspace_id>/tokens/<uuid:token_id>/revoke")
-@door(Permission.READ)
+@door(Permission.READ, again=revoke)
 def close(ctx: Context, workspace_id: uuid.UUID, token_id: uuid.UUID) -> AfterCommit:
+    read(Confirmation)
     token = tokens.revoke_token(ctx, workspace_id, token_id)
     target = url_for("tokens.index", workspace_id=workspace_id)
     return AfterCommit(lambda receipt: render_receipt(f"{token.name} is revoked.", receipt, target))

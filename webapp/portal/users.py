@@ -10,7 +10,7 @@ from wtforms import HiddenField, PasswordField, StringField
 from common.models import User
 from webapp.context import Context
 from webapp.portal.door import AfterCommit, Body, door
-from webapp.portal.forms import Form, read, shown
+from webapp.portal.forms import Form, needed, read, shown
 from webapp.portal.visitors import begin_session
 from webapp.services import users
 
@@ -18,24 +18,24 @@ blueprint = Blueprint("users", __name__)
 
 
 class SignUpForm(Form):
-    name = StringField("Your name")
-    email = StringField("E-mail")
-    password = PasswordField("Password")
+    name = StringField("Your name", needed("Type your name, as others shall see it."))
+    email = StringField("E-mail", needed("Type your e-mail address."))
+    password = PasswordField("Password", needed("Choose a password."))
 
 
 class SignInForm(Form):
-    email = StringField("E-mail")
-    password = PasswordField("Password")
+    email = StringField("E-mail", needed("Type your e-mail address."))
+    password = PasswordField("Password", needed("Type your password."))
     next = HiddenField()
 
 
 class NameForm(Form):
-    name = StringField("Your name")
+    name = StringField("Your name", needed("Type your name, as others shall see it."))
 
 
 class PasswordForm(Form):
-    current = PasswordField("Current password")
-    new = PasswordField("New password")
+    current = PasswordField("Current password", needed("Type the password that you have now."))
+    new = PasswordField("New password", needed("Choose a new password."))
 
 
 @blueprint.get("/sign-up")

@@ -1,7 +1,8 @@
 """Visitors: what the session cookie says about who is there.
 
-Rule: the cookie names a user and the epoch it was made in, nothing else; whether that still holds is read from the
-database by the door, in the request's own transaction. A new session starts empty, so that none can be planted.
+Rule: the cookie names a user, the epoch it was made in and the workspace looked at last, nothing else; whether that
+still holds is read from the database by the door, in the request's own transaction. A new session starts empty, so that
+none can be planted.
 """
 
 import uuid
@@ -10,8 +11,11 @@ from dataclasses import dataclass
 from flask import session
 from flask_login import UserMixin, login_user
 
+from common.ids import find_id
 from common.models import User
 from webapp.extensions import login_manager
+
+_WORKSPACE = "workspace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,15 @@ def parse_visitor(text: str) -> Visitor | None:
         return Visitor(uuid.UUID(hex=user_id), int(epoch))
     except ValueError:
         return None
+
+
+def remember_workspace(workspace_id: uuid.UUID) -> None:
+    session[_WORKSPACE] = workspace_id.hex
+
+
+def remembered_workspace() -> uuid.UUID | None:
+    """The one looked at last in this session; it may be gone since, or closed to this user."""
+    return find_id(session.get(_WORKSPACE, ""))
 
 
 def install() -> None:

@@ -8,11 +8,14 @@ from typing import Self
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from wtforms import SelectField, StringField, TextAreaField
 
+from common.errors import PlanLimitReached
+from common.ids import find_id
 from common.models import Account, WorkspaceStatus
 from common.permissions import Permission
+from common.plans import PLANS
 from webapp.context import Context
 from webapp.portal.door import AfterCommit, Body, door
-from webapp.portal.forms import Form, as_whole_number, choice, read, shown
+from webapp.portal.forms import Form, as_whole_number, choice, needed, read, shown
 from webapp.portal.receipts import render_receipt
 from webapp.services import accounts, activity, servers, tokens, workspace_lists, workspaces
 
@@ -23,14 +26,14 @@ SORTS = ("name", "account", "servers", "status", "created")
 
 
 class NewWorkspaceForm(Form):
-    name = StringField("Name")
+    name = StringField("Name", needed("Give the workspace a name."))
     description = StringField("Description")
     account = SelectField("Account")
     region = SelectField("Region")
 
 
 class SettingsForm(Form):
-    name = StringField("Name")
+    name = StringField("Name", needed("Give the workspace a name."))
     description = TextAreaField("Description")
     rate_limit = StringField("Rate limit")
     execution_timeout = StringField("Execution timeout")
@@ -58,7 +61,7 @@ class Filters:
         return cls(
             query=request.args.get("q", "")[:80],
             status=status,
-            account_id=_account_of_query(),
+            account_id=find_id(request.args.get("account", "")),
             sort=sort if sort.removeprefix("-") in SORTS else "name",
             page=min(request.args.get("page", 1, type=int), 1_000_000),
         )
@@ -92,6 +95,8 @@ def index(ctx: Context) -> Body:
 def new(ctx: Context) -> Body:
     form = shown(NewWorkspaceForm, data={"account": request.args.get("account")})
     _offer(ctx, form)
+    if full := _find_reached_limit(ctx):
+        form.refuse(full)
     return render_template("workspaces/new.html", form=form)
 
 
@@ -114,12 +119,14 @@ def create(ctx: Context) -> Body:
 @door(Permission.READ)
 def show(ctx: Context, workspace_id: uuid.UUID) -> Body:
     workspace = workspaces.get_workspace(ctx, workspace_id)
+    opening = [entry.token for entry in tokens.list_tokens(ctx, workspace_id) if entry.status == "active"]
     return render_template(
         "workspaces/show.html",
         account=_find_account(ctx, workspace.account_id),
         environments=workspaces.list_environments(ctx, workspace_id),
         servers=servers.list_servers(ctx, workspace_id),
-        has_token=any(entry.status == "active" for entry in tokens.list_tokens(ctx, workspace_id)),
+        has_token=bool(opening),
+        has_called=any(token.last_used_at for token in opening),
         entries=activity.list_activity(ctx, workspace_id),
     )
 
@@ -172,18 +179,19 @@ def _find_account(ctx: Context, account_id: uuid.UUID) -> Account | None:
     return next((entry.account for entry in accounts.list_accounts(ctx) if entry.account.id == account_id), None)
 
 
+def _find_reached_limit(ctx: Context) -> PlanLimitReached | None:
+    """What a new workspace would be refused for in every account, told before the form is filled in."""
+    reached = None
+    for entry in accounts.list_administered(ctx, ctx.require_actor()):
+        maximum = PLANS[entry.account.plan].workspaces
+        if maximum is None or entry.workspaces < maximum:
+            return None
+        reached = PlanLimitReached("workspaces", entry.workspaces, maximum)
+    return reached
+
+
 def _offer(ctx: Context, form: NewWorkspaceForm) -> None:
     """The accounts and regions that there are to choose from."""
-    entries = accounts.list_accounts(ctx)
-    form.account.choices = [
-        choice(str(entry.account.id), entry.account.name)
-        for entry in entries
-        if Permission.ADMINISTER in entry.permissions
-    ]
+    administered = accounts.list_administered(ctx, ctx.require_actor())
+    form.account.choices = [choice(str(entry.account.id), entry.account.name) for entry in administered]
     form.region.choices = [choice(region, region) for region in ctx.settings.regions]
-
-
-def _account_of_query() -> uuid.UUID | None:
-    with suppress(ValueError):
-        return uuid.UUID(request.args.get("account", ""))
-    return None

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from common import ids
 from common.activity import begin_chain
 from common.errors import Invalid, NotFound
-from common.models import Account, AccountMember, Workspace
+from common.models import Account, AccountMember, User, Workspace
 from common.models.account import NAME_LENGTH
 from common.permissions import AccountRole, Permission, Permissions, account_permissions
 from common.plans import PLANS, Plan
@@ -38,22 +38,12 @@ class Usage:
 
 def list_accounts(ctx: Context) -> Sequence[AccountEntry]:
     """The accounts of the actor, by name."""
-    workspaces = (
-        select(func.count(Workspace.id)).where(Workspace.account_id == Account.id).correlate(Account).scalar_subquery()
-    )
-    query = (
-        select(Account, AccountMember.role, workspaces)
-        .join(AccountMember, AccountMember.account_id == Account.id)
-        .where(AccountMember.user_id == ctx.require_actor().id)
-        .order_by(func.lower(Account.name), Account.id)
-    )
-    return [
-        AccountEntry(account, account_permissions(role), count) for account, role, count in ctx.session.execute(query)
-    ]
+    return _entries_of(ctx, ctx.require_actor())
 
 
-def get_account(ctx: Context, account_id: uuid.UUID) -> Account:
-    return access.require_account(ctx, account_id, Permission.READ)
+def list_administered(ctx: Context, user: User) -> Sequence[AccountEntry]:
+    """The accounts that this user administers, by name; for the operator, anybody's."""
+    return [entry for entry in _entries_of(ctx, user) if Permission.ADMINISTER in entry.permissions]
 
 
 def create_account(ctx: Context, *, name: str) -> Account:
@@ -107,3 +97,18 @@ def set_plan(ctx: Context, account_id: uuid.UUID, plan: str) -> Account:
     before, account.plan = account.plan, plan
     activity.record(ctx, account.id, "account.plan", target=account.name, target_id=account.id, before=before, now=plan)
     return account
+
+
+def _entries_of(ctx: Context, user: User) -> Sequence[AccountEntry]:
+    workspaces = (
+        select(func.count(Workspace.id)).where(Workspace.account_id == Account.id).correlate(Account).scalar_subquery()
+    )
+    query = (
+        select(Account, AccountMember.role, workspaces)
+        .join(AccountMember, AccountMember.account_id == Account.id)
+        .where(AccountMember.user_id == user.id)
+        .order_by(func.lower(Account.name), Account.id)
+    )
+    return [
+        AccountEntry(account, account_permissions(role), count) for account, role, count in ctx.session.execute(query)
+    ]

@@ -7,12 +7,12 @@ the workspace locked, when the server is added. Credentials are sealed with the 
 import json
 import uuid
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from sqlalchemy import select
 
-from common import ids
+from common import ids, product
 from common.errors import Conflict, NotFound, PlanLimitReached, UpstreamRefused
 from common.models import Account, Server, Workspace
 from common.permissions import Permission
@@ -24,11 +24,13 @@ from upstream.address import Addresses
 from upstream.client import Probe, probe
 from upstream.faults import UpstreamFault
 from webapp.context import Context
-from webapp.services import access, activity
+from webapp.services import access, activity, texts
 from webapp.services.server_drafts import Headers, ServerDraft, read_draft
 from webapp.services.workspaces import publish_change
 
 DESCRIPTION_LENGTH = 300
+# Of a server's tools so many are kept to be shown: a list without end must not become a row or a page without end.
+TOOLS_KEPT = 1000
 
 
 def list_servers(ctx: Context, workspace_id: uuid.UUID) -> Sequence[Server]:
@@ -69,6 +71,8 @@ def probe_draft(settings: SharedSettings, draft: ServerDraft) -> Probe:
         return probe(
             draft.target(allow_http=settings.allow_http_upstreams),
             Addresses(private=settings.allow_private_upstreams),
+            client_name=product.NAME,
+            client_version=product.VERSION,
         )
     except UpstreamFault as fault:
         raise UpstreamRefused(fault.sentence, field="url", fault=fault.code) from None
@@ -96,7 +100,7 @@ def add_server(ctx: Context, workspace_id: uuid.UUID, draft: ServerDraft, outcom
     ctx.session.add(server)
     ctx.session.flush()
     publish_change(ctx, workspace)
-    _record(ctx, workspace, server, "server.add", auth=server.auth, tools=len(server.tools))
+    _record(ctx, workspace, server, "server.add", auth=server.auth, tools=len(outcome.tools))
     return server
 
 
@@ -175,10 +179,10 @@ def _require_place(ctx: Context, workspace: Workspace, draft: ServerDraft) -> No
         if other.prefix == draft.prefix and draft.prefix:
             raise Conflict(f"The prefix {draft.prefix} belongs to {other.name}. Choose another one.", "prefix")
         if not draft.prefix:
-            raise Conflict("Only the only server of a workspace can go without a prefix. Choose one.", "prefix")
+            raise Conflict("There are other servers here, so this one needs a prefix, such as github.", "prefix")
         if not other.prefix:
             raise Conflict(
-                f"{other.name} has no prefix, which only the only server can. Remove it and add it with one first.",
+                f"{other.name} has no prefix to tell its tools by. Remove it and add it again with one first.",
                 "prefix",
             )
 
@@ -187,24 +191,31 @@ def _note_probe(ctx: Context, server: Server, outcome: Probe) -> None:
     server.era = outcome.era.value
     server.server_name = _shown(outcome.name, 200)
     server.server_version = _shown(outcome.version, 100)
-    server.tools = [_summary(json.loads(tool)) for tool in outcome.tools]
+    server.tools = [_summary(tool) for tool in outcome.tools[:TOOLS_KEPT]]
     server.probed_at = ctx.now
     server.probe_error = None
 
 
-def _summary(tool: dict[str, Any]) -> dict[str, str]:
+def _summary(tool: bytes) -> dict[str, str]:
+    """What people are shown of a tool; of the rest, however deep or large, no value is read."""
+    try:
+        members = msgspec.json.decode(tool, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        members = {}
     return {
-        "name": _shown(tool.get("name"), 128),
-        "title": _shown(tool.get("title"), 128),
-        "description": _shown(tool.get("description"), DESCRIPTION_LENGTH),
+        "name": _shown(members.get("name"), 128),
+        "title": _shown(members.get("title"), 128),
+        "description": _shown(members.get("description"), DESCRIPTION_LENGTH),
     }
 
 
-def _shown(text: object, length: int) -> str:
-    """What a server says of itself, fit to be stored: it may say anything, also a NUL or half a surrogate pair."""
-    words = text if isinstance(text, str) else ""
-    cleaned = words.replace("\0", "").encode("utf-8", "replace").decode()
-    return cleaned if len(cleaned) <= length else cleaned[: length - 1] + "…"
+def _shown(said: str | msgspec.Raw | None, length: int) -> str:
+    """What a server says of itself, fit to be stored: it may say anything, or nothing that is a text."""
+    try:
+        words = texts.storable(msgspec.json.decode(said, type=str) if isinstance(said, msgspec.Raw) else said or "")
+    except (msgspec.DecodeError, RecursionError):
+        words = ""
+    return words if len(words) <= length else words[: length - 1] + "…"
 
 
 def _seal_headers(ctx: Context, workspace: Workspace, server: Server, headers: Headers) -> bytes | None:

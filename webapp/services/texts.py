@@ -1,4 +1,4 @@
-"""What people type: trimmed, or refused with a sentence.
+"""Texts: what people type, trimmed or refused; and what programs say.
 
 Pure: no I/O, no clock, no settings.
 """
@@ -26,6 +26,11 @@ def read_paragraph(text: str, field: str, *, maximum: int) -> str:
     if not is_plain(paragraph.replace("\n", "").replace("\t", "")):
         raise Invalid(f"The {field} contains characters that cannot be shown.", field)
     return paragraph
+
+
+def storable(text: str) -> str:
+    """Text that a stranger's program made up, as far as PostgreSQL takes it: no NUL and no half of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def is_plain(text: str) -> bool:

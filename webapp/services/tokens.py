@@ -7,7 +7,7 @@ has ended, the gateway admits nobody with that token any more.
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -94,7 +94,7 @@ def list_tokens(ctx: Context, workspace_id: uuid.UUID) -> Sequence[TokenEntry]:
     if not administers:
         query = query.where(Token.member_id == actor.id)
     return [
-        TokenEntry(token, owner, status_of(token, ctx), token.revoked_at is None)
+        TokenEntry(token, owner, _status_of(token, ctx.now), token.revoked_at is None)
         for token, owner in ctx.session.execute(query)
     ]
 
@@ -116,21 +116,20 @@ def revoke_token(ctx: Context, workspace_id: uuid.UUID, token_id: uuid.UUID) -> 
     return token
 
 
-def status_of(token: Token, ctx: Context) -> str:
-    if token.revoked_at is not None:
-        return "revoked"
-    return "active" if token.is_active(ctx.now) else "expired"
-
-
 def _get_token(ctx: Context, workspace: Workspace, token_id: uuid.UUID) -> Token:
     token = ctx.session.scalars(Token.owned_by(workspace.id).where(Token.id == token_id)).one_or_none()
     if token is None:
         raise NotFound
-    if token.member_id != ctx.require_actor().id:
-        administers = Permission.ADMINISTER in access.workspace_permissions_of(ctx, workspace)
-        if not administers:
-            raise Forbidden("This token belongs to somebody else. Only its owner or an admin may touch it.")
+    is_own = token.member_id == ctx.require_actor().id
+    if not is_own and Permission.ADMINISTER not in access.workspace_permissions_of(ctx, workspace):
+        raise Forbidden("This token belongs to somebody else. Only its owner or an admin may touch it.")
     return token
+
+
+def _status_of(token: Token, now: datetime) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    return "active" if token.is_active(now) else "expired"
 
 
 def _read_life(expires_in: int | str | None) -> timedelta | None:

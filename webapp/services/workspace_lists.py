@@ -13,6 +13,7 @@ from common.errors import Invalid
 from common.models import Account, AccountMember, Server, Workspace, WorkspaceMember, WorkspaceStatus
 from common.permissions import AccountRole, Permission, Permissions, workspace_permissions
 from webapp.context import Context
+from webapp.services import texts
 from webapp.services.pages import Page
 
 MAX_PER_PAGE = 200
@@ -40,8 +41,8 @@ def list_workspaces(
     per_page = max(1, min(per_page, MAX_PER_PAGE))
     page = max(1, page)
     visible = _visible_to(ctx.require_actor().id)
-    if query.strip():
-        wanted = query.strip()
+    wanted = texts.storable(query).strip()
+    if wanted:
         visible = visible.where(
             or_(Workspace.name.icontains(wanted, autoescape=True), Workspace.slug.icontains(wanted, autoescape=True))
         )

@@ -1,6 +1,5 @@
 """A worker that is woken up relays the outbox; a real one, over a real broker."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,31 +11,14 @@ from sqlalchemy import func, select
 from common import clock, outbox
 from common.admission.records import Opening
 from common.models import OutboxMessage
-from tests.cast import Cast, make_settings
+from local import ROOT
+from tests.cast import Cast, make_settings, variables_of
+from tests.real.processes import environment
 from tests.waiting import until
 from webapp.jobs.broker import make_celery, render_kombu_url
 from webapp.jobs.schedule import SCHEDULE
 from webapp.jobs.settings import JobSettings
 from webapp.transaction import OPEN, render_opening
-
-ROOT = Path(__file__).parents[3]
-
-
-def job_settings(cast: Cast) -> JobSettings:
-    given = cast.resources.settings
-    fields = {name: getattr(given, name) for name in type(given).__dataclass_fields__}
-    return JobSettings(broker_url=given.redis_url, **fields)
-
-
-def environment(cast: Cast) -> dict[str, str]:
-    settings = cast.resources.settings
-    return {
-        **os.environ,
-        "DATABASE_URL": settings.database_url,
-        "REDIS_URL": settings.redis_url,
-        "STOA_MASTER_KEYS": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-        "PYTHONPATH": str(ROOT),
-    }
 
 
 def test_the_broker_of_a_unix_socket_is_spelled_as_kombu_wants_it():
@@ -45,9 +27,9 @@ def test_the_broker_of_a_unix_socket_is_spelled_as_kombu_wants_it():
 
 
 def test_every_scheduled_task_exists_and_its_wake_ups_expire():
-    settings = make_settings("sqlite:///none", "unix:///none.sock")
-    fields = {name: getattr(settings, name) for name in type(settings).__dataclass_fields__}
-    celery = make_celery(JobSettings(broker_url="unix:///none.sock", **fields))
+    celery = make_celery(
+        make_settings("sqlite:///none", "unix:///none.sock", JobSettings, broker_url="unix:///none.sock")
+    )
     for entry in SCHEDULE.values():
         assert entry["task"] in celery.tasks
         assert entry["options"]["expires"] > entry["schedule"]
@@ -61,7 +43,11 @@ def test_a_real_worker_with_beat_settles_what_is_due(cast: Cast, tmp_path: Path)
     command = "-m celery -A webapp.jobs.celery worker --beat --concurrency 1 --without-gossip --without-mingle"
     with (tmp_path / "worker.log").open("wb") as log:
         worker = subprocess.Popen(
-            [sys.executable, *command.split()], cwd=tmp_path, env=environment(cast), stdout=log, stderr=log
+            [sys.executable, *command.split()],
+            cwd=tmp_path,
+            env=environment(variables_of(cast.resources.settings) | {"PYTHONPATH": str(ROOT)}),
+            stdout=log,
+            stderr=log,
         )
     try:
 

@@ -27,16 +27,13 @@ def messages(cast: Cast) -> list[OutboxMessage]:
 
 def revoke_unconfirmed(cast: Cast, resources: Resources, memory: Memory) -> None:
     """Redis answers the denial and is gone before the confirmation."""
-    publisher = resources.publisher
 
     class Leaving(MemoryPublisher):
         def deny(self, closings) -> None:
             super().deny(closings)
             memory.is_reachable = False
 
-    leaving = replace(resources, publisher=Leaving(memory))
-    assert leaving.publisher is not publisher
-    with leaving.transaction(write=True, actor=cast.alice) as ctx:
+    with replace(resources, publisher=Leaving(memory)).transaction(write=True, actor=cast.alice) as ctx:
         tokens.revoke_token(ctx, cast.workspace.id, cast.dana.id)
     assert ctx.receipt is None
 

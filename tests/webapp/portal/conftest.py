@@ -1,15 +1,11 @@
 """The portal in front of a real database and a real Valkey, and the cast, each with a browser of their own."""
 
-import shutil
 from collections.abc import Iterator
-from dataclasses import fields
-from pathlib import Path
 
 import pytest
 from flask import Flask
 from jinja2 import BytecodeCache, FileSystemBytecodeCache
 
-from common.db import Base, make_engine
 from tests.cast import Cast, assemble, make_settings
 from tests.webapp.portal.browser import Browser
 from webapp.app import create_app
@@ -19,25 +15,12 @@ SECRET_KEY = "only-for-tests-only-for-tests-only"
 
 
 def portal_settings(database_url: str, redis_url: str, **changes: object) -> PortalSettings:
-    shared = make_settings(database_url, redis_url, **changes)
-    return PortalSettings(
-        secret_key=SECRET_KEY, **{field.name: getattr(shared, field.name) for field in fields(shared)}
-    )
+    return make_settings(database_url, redis_url, PortalSettings, secret_key=SECRET_KEY, **changes)
 
 
 @pytest.fixture
-def settings(sqlite_url: str, redis_url: str) -> PortalSettings:
-    return portal_settings(sqlite_url, redis_url)
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All tables, and nothing in them: copied for each test, which is quicker than making them."""
-    path = tmp_path_factory.mktemp("database") / "empty.db"
-    engine = make_engine(f"sqlite:///{path}")
-    Base.metadata.create_all(engine)
-    engine.dispose()
-    return path
+def settings(migrated_sqlite_url: str, redis_url: str) -> PortalSettings:
+    return portal_settings(migrated_sqlite_url, redis_url)
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +30,7 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCach
 
 
 @pytest.fixture
-def app(settings: PortalSettings, empty_database: Path, compiled_templates: BytecodeCache) -> Iterator[Flask]:
-    shutil.copy(empty_database, settings.database_url.removeprefix("sqlite:///"))
+def app(settings: PortalSettings, compiled_templates: BytecodeCache) -> Iterator[Flask]:
     app = create_app(settings)
     app.jinja_env.bytecode_cache = compiled_templates
     yield app

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from flask import Flask
 
-from common.models import Server, ServerAuth, Token, WorkspaceStatus
+from common.models import Server, ServerAuth, Token, WorkspaceMember, WorkspaceStatus
 from common.permissions import AccountRole, WorkspaceRole
 from tests.cast import Cast, join
 from tests.webapp.portal.browser import Browser, lasting, words
@@ -217,6 +217,35 @@ def test_a_session_ends_when_its_user_has_raised_the_epoch(app: Flask, cast: Cas
     with cast.session() as session:
         session.merge(cast.alice).session_epoch += 1
     assert alice.get("/settings").status_code == 303
+
+
+def test_a_form_sent_after_the_session_ended_says_so_and_leads_back_to_its_page(
+    cast: Cast, alice: Browser, place: str
+) -> None:
+    token = alice.token()
+    with cast.session() as session:
+        session.merge(cast.alice).session_epoch += 1
+    for page, wanted in ((f"http://localhost{place}/tokens", f"{place}/tokens"), ("http://evil.test/x", None)):
+        answer = alice.client.post(
+            f"{place}/tokens", data={"csrf_token": token, "name": "Lost"}, headers={"Referer": page}
+        )
+        gate = alice.follow(answer)
+        assert "You were signed out in the meantime, so nothing was changed." in words(gate)
+        assert (f'value="{wanted}"' in gate.text) is (wanted is not None)
+        assert "evil" not in gate.text
+
+
+def test_the_picker_remembers_the_workspace_until_it_is_closed_to_its_user(
+    cast: Cast, alice: Browser, bob: Browser, place: str
+) -> None:
+    assert "Choose a workspace" in words(bob.get("/settings"))
+    bob.get(f"{place}/tokens")
+    assert "Workspace: Dev Tools. Choose another" in bob.get("/settings").text
+    with cast.session() as session:
+        session.query(WorkspaceMember).filter_by(user_id=cast.bob.id).delete()
+    answer = bob.get("/settings")
+    assert answer.status_code == 200
+    assert "Dev Tools" not in answer.text
 
 
 def test_a_forged_cookie_opens_nothing(app: Flask, cast: Cast) -> None:

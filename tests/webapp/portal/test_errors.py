@@ -1,23 +1,9 @@
 """Errors as pages."""
 
-from collections.abc import Iterator
-
 import pytest
 from flask import Flask
 
-from common.errors import DomainError
 from tests.webapp.portal.browser import Browser, words
-from webapp.portal.errors import PAGES
-
-
-def kinds(kind: type[DomainError]) -> Iterator[type[DomainError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from kinds(child)
-
-
-def test_every_error_has_a_page_and_every_page_an_error() -> None:
-    assert PAGES.keys() == {kind.code for kind in kinds(DomainError)}
 
 
 def test_an_address_that_does_not_exist_is_404_for_everybody(alice: Browser, visitor: Browser) -> None:

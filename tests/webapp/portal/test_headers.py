@@ -5,7 +5,6 @@ import re
 import pytest
 from flask import Flask
 
-from common.db import Base
 from tests.webapp.portal.browser import Browser
 from tests.webapp.portal.conftest import portal_settings
 from webapp.app import create_app
@@ -69,10 +68,9 @@ def test_the_sprite_holds_the_icons_that_are_named_and_no_others(app: Flask) -> 
 
 
 def test_over_https_the_cookie_is_bound_to_the_host_and_the_transport_is_strict(
-    sqlite_url: str, redis_url: str
+    migrated_sqlite_url: str, redis_url: str
 ) -> None:
-    app = create_app(portal_settings(sqlite_url, redis_url, portal_url="https://portal.test"))
-    Base.metadata.create_all(app.extensions["stoa"].engine)
+    app = create_app(portal_settings(migrated_sqlite_url, redis_url, portal_url="https://portal.test"))
     answer = app.test_client().get("/sign-in", base_url="https://portal.test")
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("__Host-stoa=")

@@ -4,11 +4,14 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
 
 from common.models import Server
 from tests.cast import Cast
 from tests.webapp.portal.browser import Browser, words
 from upstream.fake import FakeUpstream
+from webapp.app import TRIES_AT_ONCE
+from webapp.services.servers import TOOLS_KEPT
 
 
 @pytest.fixture
@@ -148,12 +151,17 @@ def test_a_server_is_disabled_with_a_receipt_enabled_and_removed(
 ) -> None:
     add(alice, place, upstream.url)
     path = f"{place}/servers/{servers(cast)[0].id}"
-    assert "Fake is disabled. Confirmed at" in words(alice.follow(alice.post(f"{path}/disable")))
+    told = words(alice.follow(alice.post(f"{path}/disable")))
+    assert "Fake is disabled. Confirmed at" in told
+    assert "Calls of this server that were under way end now." in told
+    assert "No call or stream was open." not in told, "the count is the workspace's, not the server's"
     assert "not yet confirmed" not in words(alice.follow(alice.post(f"{path}/disable")))
     assert not servers(cast)[0].enabled
     assert "Fake is enabled" in words(alice.follow(alice.post(f"{path}/enable")))
     assert "Remove Fake?" in words(alice.get(f"{path}/remove"))
-    assert "Fake is removed. Confirmed at" in words(alice.follow(alice.post(f"{path}/remove")))
+    told = words(alice.follow(alice.post(f"{path}/remove")))
+    assert "Fake is removed. Confirmed at" in told
+    assert "Calls of this server that were under way end now." in told
     assert servers(cast) == []
 
 
@@ -166,3 +174,36 @@ def test_trying_again_keeps_the_last_list_and_says_what_is_wrong(cast: Cast, ali
     assert "Fake did not answer as it should." in said
     assert "failing" in said
     assert "fake__echo" in said
+
+
+def test_a_query_that_may_hold_a_key_is_shown_to_writers_only(
+    alice: Browser, bob: Browser, place: str, upstream: FakeUpstream
+) -> None:
+    add(alice, place, f"{upstream.url}?key=hidden")
+    assert "key=hidden" in alice.get(f"{place}/servers").text
+    assert upstream.url in bob.get(f"{place}/servers").text
+    assert "key=hidden" not in bob.get(f"{place}/servers").text
+
+
+def test_while_many_servers_are_tried_another_one_is_told_to_wait(
+    app: Flask, cast: Cast, alice: Browser, place: str, upstream: FakeUpstream
+) -> None:
+    turns = app.extensions["tries"]
+    for _ in range(TRIES_AT_ONCE):
+        turns.acquire()
+    answer = add(alice, place, upstream.url)
+    assert (answer.status_code, servers(cast)) == (503, [])
+    assert answer.headers["Retry-After"]
+    turns.release()
+    assert add(alice, place, upstream.url).status_code == 303
+    assert turns.acquire(blocking=False), "the turn was given back"
+
+
+def test_of_a_list_that_was_cut_no_page_claims_to_know_the_length(cast: Cast, alice: Browser, place: str) -> None:
+    tools = [{"name": f"t{number}", "inputSchema": {"type": "object"}} for number in range(TOOLS_KEPT + 1)]
+    with FakeUpstream(tools=tools) as upstream:
+        assert "Fake answered with 1,000+ tools and is added." in words(alice.follow(add(alice, place, upstream.url)))
+    for page in (place, f"{place}/servers", f"{place}/servers/{servers(cast)[0].id}/remove"):
+        said = words(alice.get(page))
+        assert "1,000+ tools" in said
+        assert "1000 tools" not in said

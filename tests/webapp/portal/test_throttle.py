@@ -57,3 +57,10 @@ def test_without_redis_nothing_is_counted_and_so_nobody_is_let_in(redis_url: str
     finally:
         valkey.start()
     throttle.count(address="192.0.2.1", email="alice@example.test")
+
+
+def test_ipv4_clients_of_a_listener_for_both_do_not_share_one_count(throttle: Throttle) -> None:
+    for number in range(PER_ADDRESS + 1):
+        refused(throttle, "::ffff:192.0.2.1", f"user{number}@x.test")
+    assert refused(throttle, "192.0.2.1", "again@x.test")
+    assert not refused(throttle, "::ffff:192.0.2.2", "other@x.test")

@@ -115,5 +115,7 @@ def test_without_redis_nothing_is_revoked_and_the_page_says_so(
         valkey.start()
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
+    assert "what you meant to close is still open" in words(answer)
+    assert "Revoke Dana?" in words(answer)
     with cast.session() as session:
         assert session.get_one(Token, cast.dana.id).revoked_at is None

@@ -23,7 +23,7 @@ def test_signing_up_makes_an_account_and_signs_in(visitor: Browser) -> None:
     [
         ({"email": "nobody"}, "not an e-mail address"),
         ({"email": "erin@example.com\r\nBcc: x@example.com"}, "not an e-mail address"),
-        ({"name": ""}, "must have 1 to 80 characters"),
+        ({"name": ""}, "Type your name"),
         ({"name": "x" * 81}, "must have 1 to 80 characters"),
         ({"password": "short"}, "must have 10 to 200 characters"),
         ({"password": "x" * 201}, "must have 10 to 200 characters"),
@@ -82,6 +82,13 @@ def test_a_session_planted_before_signing_in_is_not_kept(app: Flask, cast: Cast)
     with browser.client.session_transaction() as session:
         assert "planted" not in session
         assert session.get("csrf_token") != token
+
+
+def test_all_that_is_missing_is_told_at_once(visitor: Browser) -> None:
+    answer = visitor.post("/sign-up", name="", email=" ", password="")
+    assert answer.status_code == 422
+    for field in ("name", "email", "password"):
+        assert f'id="{field}-problem"' in answer.text
 
 
 def test_signing_out_ends_the_session(alice: Browser) -> None:

@@ -21,9 +21,9 @@ def test_nobody_has_a_password_and_is_asked_for_as_long():
     def fastest(of: str | None) -> float:
         times = []
         for _ in range(5):
-            begun = time.perf_counter()
+            begun = time.process_time()
             assert not passwords.is_password(of, "something else")
-            times.append(time.perf_counter() - begun)
+            times.append(time.process_time() - begun)
         return min(times)
 
     assert 0.5 < fastest(None) / fastest(stored) < 2

@@ -1,11 +1,13 @@
 """Servers are tried before they are added, their credentials sealed, and every change reaches the gateway."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from common import product
 from common.errors import Conflict, Forbidden, NotFound, PlanLimitReached, UpstreamRefused, WorkspaceFrozen
 from common.models import Activity, Server, User, Workspace, WorkspaceStatus
 from common.permissions import WorkspaceRole
@@ -22,11 +24,22 @@ def upstream() -> Iterator[FakeUpstream]:
         yield fake
 
 
-def add(cast: Cast, upstream: FakeUpstream, *, actor: User | None = None, path: str = "", **fields: Any) -> Server:
+def add(
+    cast: Cast,
+    upstream: FakeUpstream,
+    *,
+    actor: User | None = None,
+    path: str = "",
+    tools: list[bytes] | None = None,
+    **fields: Any,
+) -> Server:
+    """`tools`: what the server is to have listed, in place of what it does list."""
     fields = {"name": "Echo", "prefix": "echo", "url": upstream.url + path, **fields}
     with cast.looks(actor or cast.alice) as ctx:
         draft = servers.plan_server(ctx, cast.workspace.id, **fields)
     outcome = servers.probe_draft(cast.resources.settings, draft)
+    if tools is not None:
+        outcome = replace(outcome, tools=tools)
     with cast.acts(actor or cast.alice) as ctx:
         return servers.add_server(ctx, cast.workspace.id, draft, outcome)
 
@@ -45,6 +58,12 @@ def test_a_server_is_added_with_what_it_said_of_itself(cast: Cast, upstream: Fak
     assert version(cast) == before + 1
     with cast.looks(cast.bob) as ctx:
         assert [one.id for one in servers.list_servers(ctx, cast.workspace.id)] == [server.id]
+
+
+def test_a_probe_says_who_asks(cast: Cast, upstream: FakeUpstream):
+    add(cast, upstream)
+    headers = {name.lower(): value for name, value in upstream.last("tools/list").headers.items()}
+    assert headers["user-agent"] == f"{product.NAME}/{product.VERSION}"
 
 
 def test_credentials_reach_the_server_and_stay_sealed_in_the_database(cast: Cast, upstream: FakeUpstream):
@@ -192,3 +211,16 @@ def test_a_member_looks_a_writer_writes_and_a_stranger_finds_nothing(cast: Cast,
                 refused()
     with cast.looks(cast.alice) as ctx, pytest.raises(NotFound):
         servers.get_server(ctx, cast.workspace.id, cast.alice.id)
+
+
+def test_a_tool_of_any_shape_is_kept_by_what_can_be_shown_of_it(cast: Cast, upstream: FakeUpstream):
+    # A title that is no text, and a number of more digits than Python reads at once.
+    odd = b'{"name":"odd","title":7,"n":%b,"inputSchema":{}}' % (b"9" * 6000)
+    server = add(cast, upstream, tools=[odd, b"{}"])
+    nothing = {"title": "", "description": ""}
+    assert server.tools == [{"name": "odd", **nothing}, {"name": "", **nothing}]
+
+
+def test_of_a_list_without_end_the_first_tools_are_kept(cast: Cast, upstream: FakeUpstream):
+    server = add(cast, upstream, tools=[b'{"name":"t%d"}' % number for number in range(servers.TOOLS_KEPT + 1)])
+    assert (len(server.tools), server.tools[-1]["name"]) == (servers.TOOLS_KEPT, f"t{servers.TOOLS_KEPT - 1}")

@@ -1,13 +1,13 @@
 """A slug belongs to one workspace for ever."""
 
 import re
-import threading
 
 import pytest
 
 from common import ids, slugs
 from common.models import Workspace
 from tests.cast import Cast
+from tests.threads import at_once
 from webapp.services import accounts, slug_claims, workspaces
 
 
@@ -43,14 +43,10 @@ def test_those_who_create_the_same_name_at_once_all_get_a_slug(cast: Cast):
         accounts.set_plan(ctx, cast.acme.id, "pro")
     created: list[Workspace] = []
 
-    def create() -> None:
+    def create(_: int) -> None:
         with cast.acts(cast.alice) as ctx:
             created.append(workspaces.create_workspace(ctx, cast.acme.id, name="Same"))
 
-    threads = [threading.Thread(target=create) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(6, create)
     assert len({workspace.slug for workspace in created}) == 6
     assert "same" in {workspace.slug for workspace in created}

@@ -27,3 +27,7 @@ def test_a_paragraph_has_lines_and_may_be_empty():
     for text in ("x" * 21, "a\0b"):
         with pytest.raises(Invalid):
             texts.read_paragraph(text, "description", maximum=20)
+
+
+def test_what_a_program_says_can_be_stored_whatever_it_is():
+    assert texts.storable("a\0b \ud800 é") == "ab ? é"

@@ -1,7 +1,5 @@
 """People sign up, sign in, and change their password; nobody learns who has signed up by signing in."""
 
-import threading
-
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -10,6 +8,7 @@ from common.errors import Conflict, Invalid, NotFound, SignInRefused
 from common.models import User
 from common.permissions import Permission
 from tests.cast import PASSWORD, Cast
+from tests.threads import at_once
 from webapp.resources import Resources
 from webapp.services import accounts, users
 
@@ -42,18 +41,14 @@ def test_an_address_signs_up_once_however_it_is_written(resources: Resources):
 def test_of_two_who_sign_up_with_one_address_at_once_one_does(resources: Resources):
     outcomes: list[str] = []
 
-    def try_to() -> None:
+    def try_to(_: int) -> None:
         try:
             sign_up(resources)
             outcomes.append("signed up")
         except Conflict:
             outcomes.append("refused")
 
-    threads = [threading.Thread(target=try_to) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(4, try_to)
     assert sorted(outcomes) == ["refused"] * 3 + ["signed up"]
 
 

@@ -20,6 +20,7 @@ from common.models import (
 )
 from common.permissions import WorkspaceRole
 from tests.cast import Cast, join
+from tests.threads import at_once
 from webapp.services import accounts, workspaces
 
 
@@ -72,7 +73,7 @@ def test_of_twenty_at_once_at_two_of_three_exactly_one_is_created(cast: Cast):
     outcomes: list[str] = []
     together = threading.Barrier(20)
 
-    def try_to() -> None:
+    def try_to(_: int) -> None:
         together.wait()
         try:
             create(cast, "Third")
@@ -80,11 +81,7 @@ def test_of_twenty_at_once_at_two_of_three_exactly_one_is_created(cast: Cast):
         except PlanLimitReached:
             outcomes.append("refused")
 
-    threads = [threading.Thread(target=try_to) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(20, try_to)
     assert sorted(outcomes) == ["created"] + ["refused"] * 19
     with cast.looks(cast.alice) as ctx:
         assert accounts.usage(ctx, cast.acme.id).workspaces == 3

@@ -15,6 +15,7 @@ from sqlalchemy import String
 from common import clock
 from common.admission.records import parse_record
 from common.models import Call
+from webapp.services.texts import storable
 
 _TEXTS = ("environment", "tool", "method", "outcome", "decision", "client", "protocol")
 _NUMBERS = ("duration_us", "upstream_us", "request_bytes", "response_bytes")
@@ -58,7 +59,7 @@ def _parse_call(call_id: str, record: dict[str, Any]) -> ParsedCall:
         "token_id": _find_id(record.get("token")),
         "member_id": _find_id(record.get("member")),
         "server_id": _find_id(record.get("server")),
-        **{name: _cut(record.get(name, ""), _LENGTHS[name]) for name in _TEXTS},
+        **{name: storable(record.get(name, ""))[: _LENGTHS[name]] for name in _TEXTS},
         **{name: max(0, min(int(record.get(name, 0)), _LARGEST)) for name in _NUMBERS},
     }
     digest = bytes.fromhex(record.get("digest", ""))
@@ -69,8 +70,3 @@ def _parse_call(call_id: str, record: dict[str, Any]) -> ParsedCall:
 
 def _find_id(text: str | None) -> uuid.UUID | None:
     return uuid.UUID(text) if text else None
-
-
-def _cut(text: str, length: int) -> str:
-    # What a client calls itself or a tool is its own affair: PostgreSQL takes neither a NUL nor half a surrogate pair.
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:length]

@@ -1,5 +1,5 @@
 /* What script adds to pages that work without it: copy buttons, tabs, local times, menus, the theme toggle,
-   buttons that show work in progress, and fields that appear when they matter. No markup is ever built from strings. */
+   buttons that show work in progress, fields that appear when they matter, and the way to the field at fault. No markup is ever built from strings. */
 "use strict";
 
 const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
@@ -112,6 +112,18 @@ function toggleTheme() {
   say(`The ${next} theme is on.`);
 }
 
+/* ---- a prefix is made from the name until somebody types one ---- */
+function makeFrom(input) {
+  const source = input.form.elements[input.dataset.madeFrom];
+  let mine = input.value !== "";
+  input.addEventListener("input", () => (mine = input.value !== ""));
+  source.addEventListener("input", () => {
+    if (mine) return;
+    const plain = source.value.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^a-z0-9]+/g, "-");
+    input.value = plain.slice(0, 16).replace(/^-+|-+$/g, "");
+  });
+}
+
 /* What a swapped part needs too; the rest below is done once. */
 function refresh() {
   each("[data-needs-script]", (element) => (element.hidden = false));
@@ -151,3 +163,6 @@ refresh();
 each("[data-tabs]", makeTabs);
 each("[data-when]", showWhen);
 each("[data-must-equal]", armWhenTyped);
+each("[data-made-from]", makeFrom);
+document.querySelector("[aria-invalid=true]")?.focus();
+setInterval(() => each("time[data-near]", localise), 30000); // "a minute ago" stays true on a page that is left open
