@@ -21,16 +21,14 @@ from local.family import Family, Program
 from local.folder import Folder
 from local.ports import HOST, answers, free_port
 from local.programs import Ports
-from local.readiness import is_ready, wait_for
+from local.readiness import wait_for, wait_until_ready
+from local.servers import Server
 from local.welcome import Demo, parse_demo
 
 SOURCE = Path(__file__).with_name("upstream.c")
 
 # Windows so short that the ring refuses nobody, and room for every connection of the load under its one token.
 UNBOUNDED = {"STOA_RATE_WINDOW": "0.000001", "STOA_MAX_CONCURRENT_CALLS": "10000"}
-
-# What the caller's shell has set for an installation of its own has no place in a measurement.
-NOT_INHERITED = ("STOA_", "REDIS_URL", "DATABASE_URL", "SECRET_KEY", "PORT", "WEB_CONCURRENCY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def running(processes: int) -> Iterator[Stack]:
 
 
 def _bring_up(family: Family, folder: Folder, processes: int) -> Stack:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+    inherited = programs.without_ours(os.environ)
     ports = Ports(portal=free_port(), gateway=free_port())
     environment = programs.settings(
         {**inherited, **UNBOUNDED},
@@ -93,14 +91,13 @@ def _bring_up(family: Family, folder: Folder, processes: int) -> Stack:
         family.start(Program(era, (binary, str(port), era), inherited))
     family.start(programs.valkey(folder.socket(), environment))
     wait_for("Valkey", family, folder.socket().is_socket)
-    family.run("migrate", [*programs.FLASK, "db", "upgrade"], environment)
+    family.run("migrate", programs.MIGRATE, environment)
     family.start(programs.gateway(environment, ports.gateway, processes))
     for port in upstream_ports.values():
         wait_for("An upstream", family, lambda port=port: answers(port))
-    servers = [f"--server={era}=http://{HOST}:{port}/mcp" for era, port in upstream_ports.items()]
-    command = [*programs.FLASK, "operator", "demo", "--state", str(folder.path / "demo.json"), *servers]
-    demo = parse_demo(family.run("demo", command, environment))
-    wait_for("The gateway", family, lambda: is_ready(ports.gateway))
+    servers = [Server(era, f"http://{HOST}:{port}/mcp") for era, port in upstream_ports.items()]
+    demo = parse_demo(family.run("demo", programs.make_demo(folder.path / "demo.json", servers), environment))
+    wait_until_ready("The gateway", family, ports.gateway)
     return Stack(family, ports.gateway, upstream_ports, demo)
 
 

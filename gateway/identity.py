@@ -1,12 +1,10 @@
-"""How the gateway names itself, to clients and to servers."""
+"""How the gateway names itself to a workspace's clients."""
 
 from msgspec import Raw
 
+from common.product import NAME, VERSION
 from gateway.directory.snapshots import Snapshot
 from gateway.protocol.jsonrpc import encode
-
-NAME = "stoa"
-VERSION = "0.1.0"
 
 
 def server_info(snapshot: Snapshot) -> Raw:

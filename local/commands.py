@@ -63,7 +63,7 @@ def _wishes(chosen: argparse.Namespace) -> Wishes:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dev.py", description="Stoa on one machine.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True)
     start = commands.add_parser("up", help="start everything and print how to use it")
     start.add_argument("--data", type=Path, default=ROOT / "var", metavar="DIR", help="what is kept (default: var/)")
     start.add_argument("--web-port", type=_port, default=8000, metavar="P", help="of the portal (default: 8000)")

@@ -75,13 +75,24 @@ def _build(wanted: str) -> None:
     STAMP.unlink(missing_ok=True)
     if not _runs():
         shutil.rmtree(VENV, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(VENV)], "Python could not make a virtual environment")
-    if not _sync_with_uv():
-        say("uv could not do it; pip takes longer …")
-        pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "--require-hashes", "--only-binary=:all:", "-r", str(LOCK)], "The packages could not be installed")
+        make_empty(VENV)
+    fill(PYTHON, LOCK)
     STAMP.write_text(wanted)
     say(f"The environment is ready ({time.monotonic() - began:.0f} s).")
+
+
+def make_empty(venv: Path) -> None:
+    # Without a pip of its own: that takes longer than the rest, and Debian's Python has none to put into it.
+    _run([sys.executable, "-m", "venv", "--without-pip", str(venv)], "Python could not make an environment")
+
+
+def fill(python: Path, lock: Path) -> None:
+    """Install exactly what `lock` says into the environment of `python`."""
+    pip = _pip(python)
+    if not _sync_with_uv(pip, python, lock):
+        say("uv could not install the packages; pip does, and takes longer …")
+        install = [*pip, "install", "--quiet", "--require-hashes", "--only-binary=:all:", "-r", str(lock)]
+        _run(install, "The packages could not be installed")
 
 
 def _require_ours() -> None:
@@ -94,14 +105,22 @@ def _require_ours() -> None:
         )
 
 
-def _sync_with_uv() -> bool:
-    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
+def _pip(python: Path) -> list[str]:
+    """pip, to work on that environment: the one beside the Python that runs us, or the one that this Python brings."""
+    ours = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
+    if _try([*ours, "--version"]).returncode == 0:
+        return ours
+    _run([str(python), "-m", "ensurepip"], "This Python has no pip (Debian: apt-get install python3-pip)")
+    return [str(python), "-m", "pip", "--disable-pip-version-check"]
+
+
+def _sync_with_uv(pip: list[str], python: Path, lock: Path) -> bool:
     if not (VENV / "bin" / "uv").exists():
         _try([*pip, "install", "--quiet", "--only-binary=:all:", "uv"])
     if not (VENV / "bin" / "uv").exists():
         return False
     settings = _try([*pip, "config", "list"]).stdout
-    command = [binary("uv"), "pip", "sync", "--quiet", "--python", str(PYTHON), "--require-hashes", str(LOCK)]
+    command = [binary("uv"), "pip", "sync", "--quiet", "--python", str(python), "--require-hashes", str(lock)]
     # The first form takes uv's own settings, the second hands it pip's, which uv does not read.
     forms = [command, [*command, *uv_options(settings)]]
     return any(_try(form).returncode == 0 for form in forms)

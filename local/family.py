@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from local import ROOT
 from local.console import Refused, say
@@ -57,6 +58,10 @@ class Family:
         self._mark = secrets.token_hex(16)
         self._children: list[Child] = []
         self._guard = self._start_guard()
+
+    @property
+    def logs(self) -> Path:
+        return self._folder.logs
 
     def start(self, program: Program) -> None:
         child = Child(program)

@@ -28,20 +28,28 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         _make_private(self.path)
-        _make_private(self.path / "logs")
+        _make_private(self.logs)
         self.lock = self._take()
         self._short: tempfile.TemporaryDirectory[str] | None = None
 
     @property
+    def database(self) -> Path:
+        return self.path / "stoa.db"
+
+    @property
     def database_url(self) -> str:
-        return f"sqlite:///{self.path / 'stoa.db'}"
+        return f"sqlite:///{self.database}"
 
     @property
     def ready_file(self) -> Path:
         return self.path / "ready.json"
 
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
     def log(self, name: str) -> Path:
-        return self.path / "logs" / f"{name}.log"
+        return self.logs / f"{name}.log"
 
     def socket(self) -> Path:
         """Where the embedded Valkey listens: in the folder, or in a short one when the path would be too long."""

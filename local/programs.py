@@ -3,24 +3,34 @@
 The same as the Procfile says, on loopback addresses, with beat inside the worker, for one machine needs one of each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from local.environment import PYTHON, binary, valkey_server
 from local.family import Program
 from local.ports import HOST
+from local.servers import Server
 
 # The demo's servers run on this machine. The product refuses private addresses unless its operator allows them.
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
+# What the shell around us has set for an installation of its own.
+OURS = ("STOA_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PORT", "WEB_CONCURRENCY")
+
 FLASK = [str(PYTHON), "-m", "flask", "--app", "webapp.wsgi"]
+MIGRATE = [*FLASK, "db", "upgrade"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
     portal: int
     gateway: int
+
+
+def without_ours(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment as it would be had nobody set anything for an installation."""
+    return {name: value for name, value in environment.items() if not name.startswith(OURS)}
 
 
 def settings(
@@ -67,13 +77,17 @@ def gateway(environment: Mapping[str, str], port: int, workers: int) -> Program:
 
 
 def worker(environment: Mapping[str, str]) -> Program:
-    command = ["celery", "-A", "webapp.jobs.celery", "worker", "--loglevel", "INFO", "--concurrency", "1"]
-    beat = ["--beat", "--scheduler", "redbeat.RedBeatScheduler"]
-    return Program("worker", (str(PYTHON), "-m", *command, *beat), environment)
+    command = ["celery", "-A", "webapp.jobs.celery", "worker", "--beat", "--concurrency", "1"]
+    return Program("worker", (str(PYTHON), "-m", *command), environment)
 
 
 def ingest(environment: Mapping[str, str]) -> Program:
     return Program("ingest", (str(PYTHON), "-m", "webapp.jobs.ingest"), environment)
+
+
+def make_demo(state: Path, servers: Sequence[Server]) -> list[str]:
+    """The command that makes the demo workspace and keeps what it made in `state`."""
+    return [*FLASK, "operator", "demo", "--state", str(state), *(f"--server={server}" for server in servers)]
 
 
 def demo_servers(environment: Mapping[str, str], time_port: int, example_port: int) -> list[Program]:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from local import programs
 from local.console import say
+from local.database import is_up_to_date
 from local.environment import make_environment
 from local.family import Family
 from local.folder import Folder
 from local.ports import HOST, answers, free_port, require_free
 from local.programs import Ports
-from local.readiness import is_ready, wait_for
+from local.readiness import wait_for, wait_until_ready
 from local.servers import Server, private_networks
 from local.welcome import Demo, facts, greet, parse_demo
 
@@ -80,9 +81,9 @@ def _bring_up(family: Family, folder: Folder, wishes: Wishes, given: Mapping[str
         wait_for("Valkey", family, socket.is_socket)
     # What takes long to start is started first, and goes on while the next step is taken.
     demo_ports = _start_demo_servers(family, environment) if wishes.demo and not wishes.servers else {}
-    say("Bringing the database up to date …")
-    family.run("migrate", [*programs.FLASK, "db", "upgrade"], environment)
-
+    if "DATABASE_URL" in given or not is_up_to_date(folder.database):
+        say("Bringing the database up to date …")
+        family.run("migrate", programs.MIGRATE, environment)
     say("Starting portal, gateway, worker and ingest …")
     family.start(programs.portal(environment, wishes.ports.portal))
     family.start(programs.gateway(environment, wishes.ports.gateway, wishes.workers))
@@ -92,8 +93,8 @@ def _bring_up(family: Family, folder: Folder, wishes: Wishes, given: Mapping[str
     demo = _make_demo(family, folder, servers, environment) if wishes.demo else None
     family.start(programs.worker(environment))
     family.start(programs.ingest(environment))
-    wait_for("The gateway", family, lambda: is_ready(wishes.ports.gateway))
-    wait_for("The portal", family, lambda: is_ready(wishes.ports.portal))
+    wait_until_ready("The gateway", family, wishes.ports.gateway)
+    wait_until_ready("The portal", family, wishes.ports.portal)
     say(f"Everything answers ({time.monotonic() - began:.1f} s).")
     return demo
 
@@ -121,9 +122,7 @@ def _start_demo_servers(family: Family, environment: Mapping[str, str]) -> dict[
 
 def _make_demo(family: Family, folder: Folder, servers: list[Server], environment: Mapping[str, str]) -> Demo:
     say("Making the demo workspace …")
-    words = [word for server in servers for word in ("--server", str(server))]
-    command = [*programs.FLASK, "operator", "demo", "--state", str(folder.path / "demo.json"), *words]
-    told = family.run("demo", command, environment)
+    told = family.run("demo", programs.make_demo(folder.path / "demo.json", servers), environment)
     for line in folder.log("demo").read_text().splitlines():
         # Beside its log, in JSON, it says in plain words which server it could not add and why.
         if not line.startswith("{"):

@@ -7,30 +7,21 @@ from typing import Any
 from local.console import say
 from local.programs import Ports
 
-LIST_TOOLS = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
-
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The demo workspace, as `flask operator demo` tells of it."""
+    """The demo workspace, as `flask operator demo` tells of it; `curl` is a line that lists its tools."""
 
     email: str
     password: str
     workspace: dict[str, str]
     token: str
     mcp_json: dict[str, Any]
+    curl: str
 
 
 def parse_demo(text: str) -> Demo:
-    facts = json.loads(text)
-    mcp_json = facts["mcp_json"]
-    return Demo(
-        email=facts["email"],
-        password=facts["password"],
-        workspace={"id": facts["workspace"]["id"], "slug": facts["workspace"]["slug"]},
-        token=facts["token"],
-        mcp_json=json.loads(mcp_json) if isinstance(mcp_json, str) else mcp_json,
-    )
+    return Demo(**json.loads(text))
 
 
 def addresses(ports: Ports) -> dict[str, str]:
@@ -65,13 +56,6 @@ def greet(ports: Ports, demo: Demo | None) -> None:
         say(json.dumps(demo.mcp_json, indent=2))
         say()
         say("In a shell:")
-        say(curl_line(url, demo.token))
+        say(demo.curl)
     say()
     say("Ctrl-C ends it.")
-
-
-def curl_line(url: str, token: str) -> str:
-    """A line that lists the tools of a workspace when pasted into a shell."""
-    headers = [f"Authorization: Bearer {token}", "Content-Type: application/json"]
-    headers += ["Accept: application/json, text/event-stream"]
-    return " ".join(["curl -sS", url, *(f"-H '{header}'" for header in headers), f"-d '{LIST_TOOLS}'"])

@@ -4,11 +4,12 @@ Alice owns the account Acme and its workspace. Bob is a member of both, Charlie 
 Dana a bot's token for the workspace.
 """
 
+import base64
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,8 @@ PASSWORD = "correct horse battery"
 PASSWORD_HASH = "$argon2id$v=19$m=8,t=1,p=1$cYaKAJrq5nU$isdyHHhE0JEPKvy7TpEKDA"
 
 MASTER_KEYS = (bytes(range(32)), bytes(range(32, 64)))
+
+Settings = TypeVar("Settings", bound=SharedSettings)
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,8 @@ class Cast:
             yield session
 
 
-def make_settings(database_url: str, redis_url: str, **changes: Any) -> SharedSettings:
-    """Settings under which an upstream on this machine may be called."""
+def make_settings(database_url: str, redis_url: str, kind: type[Settings] = SharedSettings, **changes: Any) -> Settings:
+    """Settings under which an upstream on this machine may be called; `changes` also names what only `kind` has."""
     fields: dict[str, Any] = {
         "database_url": database_url,
         "redis_url": redis_url,
@@ -69,7 +72,13 @@ def make_settings(database_url: str, redis_url: str, **changes: Any) -> SharedSe
         "default_plan": "free",
         "regions": ("local", "remote"),
     }
-    return SharedSettings(**{**fields, **changes})
+    return kind(**{**fields, **changes})
+
+
+def variables_of(settings: SharedSettings) -> dict[str, str]:
+    """What a process of its own has to be told to work on the same database and Redis with the same keys."""
+    keys = ",".join(base64.b64encode(key).decode() for key in settings.master_keys)
+    return {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "STOA_MASTER_KEYS": keys}
 
 
 def make_user(session: Session, name: str) -> User:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from tests.cast import Cast, assemble, make_settings
 from tests.real.postgres import RealPostgres
@@ -28,9 +27,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealValkey]:
 @pytest.fixture
 def redis_url(valkey: RealValkey) -> str:
     """The URL of an empty Valkey."""
-    with Redis.from_url(valkey.url) as client:
-        client.flushall()
-    return valkey.url
+    return valkey.empty()
 
 
 @pytest.fixture(scope="session")
@@ -65,13 +62,19 @@ def schema(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     return migrated
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def migrated_url(request: pytest.FixtureRequest, schema: Callable[[str], str], sqlite_url: str) -> str:
-    """A database with the product's schema and nothing in it, on SQLite and on PostgreSQL in turn."""
-    if request.param == "postgresql":
-        return empty(schema("postgresql"))
+@pytest.fixture
+def migrated_sqlite_url(schema: Callable[[str], str], sqlite_url: str) -> str:
+    """A database with the product's schema and nothing in it."""
     shutil.copyfile(schema("sqlite").removeprefix("sqlite:///"), sqlite_url.removeprefix("sqlite:///"))
     return sqlite_url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, schema: Callable[[str], str]) -> str:
+    """The same, on SQLite and on PostgreSQL in turn."""
+    if request.param == "sqlite":
+        return request.getfixturevalue("migrated_sqlite_url")
+    return empty(schema("postgresql"))
 
 
 @pytest.fixture
@@ -90,6 +93,15 @@ def cast(resources: Resources) -> Cast:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    yield from _without_skips()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    yield from _without_skips()
+
+
+def _without_skips() -> Iterator[None]:
     """Where STOA_TESTS_NO_SKIPS is set, as in CI, a skip is a failure that says what was missing."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]  # pluggy hands the result into the generator

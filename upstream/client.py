@@ -238,8 +238,8 @@ def probe(
     target: Target,
     addresses: Addresses,
     *,
-    client_name: str = "stoa",
-    client_version: str = "1",
+    client_name: str,
+    client_version: str,
     tls: ssl.SSLContext | None = None,
 ) -> Probe:
     """Open a server, list its tools, leave; ten seconds at most. Raises UpstreamFault."""

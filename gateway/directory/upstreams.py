@@ -6,10 +6,10 @@ Rule: never shared between workspaces or environments; a changed definition is a
 import gevent
 
 from common import clock
+from common.product import NAME, VERSION
 from common.sealing.keyring import Keyring
 from gateway.directory.credentials import open_headers
 from gateway.directory.snapshots import Server, Snapshot
-from gateway.identity import NAME, VERSION
 from upstream.client import Upstream
 from upstream.target import Target
 from upstream.wire import Pool

@@ -11,10 +11,10 @@ import pytest
 from mcp.client.client import Client
 from mcp.shared.exceptions import MCPError
 
+from local import ROOT
 from local.ports import HOST, answers, free_port
+from tests.real.processes import children_of
 from tests.waiting import until
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,7 @@ class Front:
 
     def behind(self) -> int:
         """The pid of the server behind the front."""
-        pid = self.process.pid
-        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        return children_of(self.process.pid)[0]
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from local import ROOT
 
 PRODUCT = ("common", "upstream", "webapp", "gateway", "cli")
 OURS = (*PRODUCT, "bench", "examples", "local", "tools", "tests", "dev.py")
@@ -19,7 +18,8 @@ VENDORED = ("webapp/static/vendor/",)
 def paths() -> tuple[str, ...]:
     """Every file of the project, relative to its root, tracked or about to be."""
     listing = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        # Also where the tree belongs to somebody else, as it may in a container.
+        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""The project speaks of itself alone: what it stands on its own feet without is not mentioned."""
+"""The project speaks of itself alone, and mentions nothing that is not part of it."""
 
 import re
 

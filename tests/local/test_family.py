@@ -12,6 +12,7 @@ from local.console import Refused
 from local.family import Family, Program
 from local.folder import Folder
 from tests.local.trees import is_running, pids, tree
+from tests.real.processes import children_of
 from tests.waiting import until
 
 
@@ -124,11 +125,10 @@ def test_a_killed_guard_is_replaced(tmp_path: Path) -> None:
 
 def guards_of(holder: int) -> list[int]:
     """The living guards that `holder` has started."""
-    children = Path(f"/proc/{holder}/task/{holder}/children").read_text().split()
-    return [int(pid) for pid in children if is_running(int(pid)) and "local.guard" in command_of(pid)]
+    return [pid for pid in children_of(holder) if is_running(pid) and "local.guard" in command_of(pid)]
 
 
-def command_of(pid: str) -> str:
+def command_of(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:

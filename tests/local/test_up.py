@@ -20,6 +20,7 @@ from local import ROOT
 from local.kin import MARK
 from local.ports import free_port
 from tests.local.trees import is_running
+from tests.real.processes import children_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -43,11 +44,10 @@ class Running:
 
     def kin(self) -> list[int]:
         """Whoever it has started: its children, and whoever carries the same mark as one of them."""
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        marks = {mark for child in children if (mark := mark_of(int(child)))}
+        children = children_of(self.process.pid)
+        marks = {mark for child in children if (mark := mark_of(child))}
         everybody = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
-        return [int(child) for child in children] + [one for one in everybody if mark_of(one) in marks]
+        return children + [one for one in everybody if mark_of(one) in marks]
 
 
 def mark_of(pid: int) -> bytes | None:
@@ -141,10 +141,9 @@ def test_a_second_one_on_the_same_folder_is_one_line(running: Running) -> None:
 
 
 def test_each_child_can_be_killed_and_everything_works_again(running: Running) -> None:
-    pid = running.process.pid
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        os.kill(int(child), signal.SIGKILL)
-        until(lambda child=child: not is_running(int(child)))
+    for child in children_of(running.process.pid):
+        os.kill(child, signal.SIGKILL)
+        until(lambda child=child: not is_running(child))
     until(lambda: len([line for line in running.said() if "has ended (killed by SIGKILL)" in line]) >= 6)
     until(lambda: works(running), seconds=40, every=0.2)
 

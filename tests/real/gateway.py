@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.real.processes import RealProcess, free_port
+from local.ports import free_port
+from tests.real.processes import RealProcess, children_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,7 @@ class RealGateway(RealProcess):
         """The processes that serve: the supervisor's children, or the only process itself."""
         if self.process is None:
             return []
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [int(pid) for pid in children] or [self.process.pid]
+        return children_of(self.process.pid) or [self.process.pid]
 
     def post(
         self, slug: str, token: str, message: Any, headers: Mapping[str, str] | None = None, timeout: float = 30.0

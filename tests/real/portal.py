@@ -4,7 +4,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.real.processes import RealProcess, free_port
+from local.ports import free_port
+from tests.real.processes import RealProcess
 
 
 class RealPortal(RealProcess):

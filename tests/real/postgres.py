@@ -7,7 +7,6 @@ the wheel's own helper would add a system user and widen the modes of folders, s
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import os
 import shutil
@@ -21,8 +20,9 @@ from typing import Self
 
 import psycopg
 
+from tests.real.processes import dying_with_the_tests
+
 UNPRIVILEGED_UID = 65534
-PR_SET_PDEATHSIG = 1
 START_SECONDS = 30.0  # A cold start takes under a second; a loaded two-core runner has been seen to need ten.
 STOP_SECONDS = 20.0  # A fast shutdown waits for one checkpoint of a small cluster.
 
@@ -37,8 +37,6 @@ SETTINGS = {
     "listen_addresses": "",
     "timezone": "UTC",
 }
-
-_libc = ctypes.CDLL(None)
 
 
 class RealPostgres:
@@ -69,7 +67,9 @@ class RealPostgres:
                 user=self._uid,
                 group=self._uid,
                 extra_groups=None if self._uid is None else [],
-                preexec_fn=_die_with_parent,  # One system call, looked up before the fork: it takes no lock.
+                # The immediate shutdown: the postmaster takes its backends along. Set after the change of uid,
+                # which would clear it.
+                preexec_fn=dying_with_the_tests(signal.SIGQUIT),
             )
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -96,19 +96,12 @@ class RealPostgres:
             self._process = None
         shutil.rmtree(self._folder)
 
-    def create_database(self, *, template: str | None = None) -> str:
-        """A new database, empty or a copy of the one at the URL `template`, and its SQLAlchemy URL."""
+    def create_database(self) -> str:
+        """The SQLAlchemy URL of a new, empty database."""
         name = f"t{uuid.uuid4().hex}"
-        source = "template1" if template is None else template.partition("@/")[2].partition("?")[0]
         with psycopg.connect(self._conninfo("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" STRATEGY FILE_COPY'.encode())
+            connection.execute(f'CREATE DATABASE "{name}" STRATEGY FILE_COPY'.encode())
         return f"postgresql+psycopg://postgres@/{name}?host={self._folder}"
-
-    def drop_database(self, url: str) -> None:
-        """Removes a database that `create_database` made, cutting whoever is still connected."""
-        name = url.partition("@/")[2].partition("?")[0]
-        with psycopg.connect(self._conninfo("postgres"), autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
 
     def __enter__(self) -> Self:
         self.start()
@@ -163,9 +156,3 @@ def _copy_install(install: Path, folder: Path) -> Path:
     for path in (target.parent, target):
         path.chmod(0o755)
     return target
-
-
-def _die_with_parent() -> None:
-    # SIGQUIT is the immediate shutdown: the postmaster takes its backends along. Set after the change of uid,
-    # which would clear it.
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)

