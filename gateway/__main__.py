@@ -35,7 +35,7 @@ def main() -> None:
     command = [sys.executable, "-m", "gateway.process", str(listener.fileno())]
     if settings.processes == 1:
         os.execv(sys.executable, command)  # noqa: S606 - becomes a module of our own, without a shell
-    sys.exit(Supervisor(command, listener.fileno()).run(settings.processes))
+    sys.exit(Supervisor(command, listener).run(settings.processes))
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -50,7 +50,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class Supervisor:
-    def __init__(self, command: list[str], listener: int) -> None:
+    def __init__(self, command: list[str], listener: socket.socket) -> None:
         self._command = command
         self._listener = listener
         self._is_stopping = False
@@ -66,6 +66,8 @@ class Supervisor:
                     print(f"gateway: process {process.pid} ended ({process.returncode}); starting another", flush=True)  # noqa: T201 - one line for the log
                     time.sleep(RESTART_SECONDS)
                     processes[index] = self._start()
+        # While anybody holds the socket open, the kernel takes connections that nobody will accept.
+        self._listener.close()
         for process in processes:
             process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
@@ -78,7 +80,7 @@ class Supervisor:
 
     def _start(self) -> subprocess.Popen[bytes]:
         # The process ends by itself when its supervisor is no longer its parent.
-        return subprocess.Popen([*self._command, str(os.getpid())], pass_fds=(self._listener,))
+        return subprocess.Popen([*self._command, str(os.getpid())], pass_fds=(self._listener.fileno(),))
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._is_stopping = True

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from common.models import Server
 from tests.cast import Cast, assemble, make_settings, variables_of
 from tests.real.gateway import RealGateway
+from upstream.fake import FakeUpstream
 from webapp.resources import open_resources
+from webapp.services import servers
 
 Start = Callable[..., RealGateway]
 
@@ -34,3 +37,12 @@ def start_gateway(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[S
     yield start
     for gateway in started:
         gateway.stop()
+
+
+def add_server(cast: Cast, fake: FakeUpstream) -> Server:
+    """The fake as the server `demo` of the cast's workspace, probed and added as the portal does it."""
+    with cast.looks(cast.alice) as ctx:
+        draft = servers.plan_server(ctx, cast.workspace.id, name="Demo", prefix="demo", url=fake.url)
+    probe = servers.probe_draft(cast.resources.settings, draft)
+    with cast.acts(cast.alice) as ctx:
+        return servers.add_server(ctx, cast.workspace.id, draft, probe)

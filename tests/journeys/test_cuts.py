@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from common import clock
-from common.models import Server
 from tests.cast import Cast
-from tests.journeys.conftest import Start
+from tests.journeys.conftest import Start, add_server
 from tests.real.gateway import RealGateway
 from tests.waiting import until
 from upstream.fake import FakeUpstream
@@ -60,14 +59,6 @@ class OpenCall(threading.Thread):
     def last_message(self) -> dict[str, Any]:
         lines = [line for line in self.received.decode().splitlines() if line.strip()]
         return json.loads(lines[-1].removeprefix("data: "))
-
-
-def add_server(cast: Cast, fake: FakeUpstream) -> Server:
-    with cast.looks(cast.alice) as ctx:
-        draft = servers.plan_server(ctx, cast.workspace.id, name="Demo", prefix="demo", url=fake.url)
-    probe = servers.probe_draft(cast.resources.settings, draft)
-    with cast.acts(cast.alice) as ctx:
-        return servers.add_server(ctx, cast.workspace.id, draft, probe)
 
 
 @pytest.mark.parametrize("streams", [True, False], ids=["stream", "json"])

@@ -32,8 +32,8 @@ def example_server(folder: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "examples.notes_server", "--port", str(port)]
     server = RealProcess(command, {}, folder / "example.log", f"{url}/healthz")
-    server.start()
     try:
+        server.start()
         yield f"{url}/mcp"
     finally:
         server.stop()

@@ -2,19 +2,24 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from common import clock
 from tests.cast import Cast, assemble, make_settings, variables_of
 from tests.journeys.clients import Clients
+from tests.journeys.conftest import add_server
 from tests.real.gateway import RealGateway
 from tests.real.postgres import RealPostgres
 from tests.real.schema import migrate
 from tests.real.valkey import RealValkey
 from tests.waiting import until
+from upstream.fake import FakeUpstream
+from upstream.fake_faults import slow
 from webapp.resources import open_resources
 from webapp.services import tokens
 
@@ -119,3 +124,30 @@ def test_a_killed_process_is_replaced_and_the_others_go_on(sqlite_url: str, redi
         assert {asked.status for asked in broken} <= {0}
         assert len(broken) <= 12  # what was on its way through the process that was killed, and no more
         assert len(gateway.worker_pids()) == 3
+
+
+def test_told_to_end_a_gateway_refuses_new_connections_and_answers_what_it_has_begun(
+    sqlite_url: str, redis_url: str, tmp_path: Path
+):
+    with (
+        FakeUpstream("legacy") as upstream,
+        served(tmp_path, sqlite_url, redis_url, processes=3) as (cast, gateway),
+    ):
+        add_server(cast, upstream)
+        upstream.always("tools/call", slow(3))
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "demo__echo", "arguments": {}}}
+        with ThreadPoolExecutor(1) as threads:
+            begun = threads.submit(gateway.post, cast.workspace.slug, cast.dana_plaintext, call)
+            until(lambda: upstream.count("tools/call"))
+            assert gateway.process is not None
+            gateway.process.send_signal(signal.SIGTERM)
+            until(lambda: is_refused(gateway.port), seconds=2)
+            assert begun.result().body["result"]["isError"] is False
+
+
+def is_refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
