@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 from common.plans import PLANS
@@ -106,6 +106,24 @@ class Environment:
 
 def read_environment() -> Environment:
     return Environment(os.environ)
+
+
+class Readable(Protocol):
+    """Settings of one process."""
+
+    @classmethod
+    def read(cls, environment: Environment) -> Self: ...
+
+
+S = TypeVar("S", bound=Readable)
+
+
+def read_or_exit(kind: type[S], process: str) -> S:
+    """This process's settings; where one of them makes no sense, the process ends with the sentence alone."""
+    try:
+        return kind.read(read_environment())
+    except SettingsError as error:
+        raise SystemExit(f"{process}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

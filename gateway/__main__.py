@@ -12,7 +12,7 @@ import sys
 import time
 from types import FrameType
 
-from common.settings import SettingsError, read_environment
+from common.settings import read_or_exit
 from gateway.settings import GatewaySettings
 
 BACKLOG = 4096
@@ -24,10 +24,7 @@ POLL_SECONDS = 0.1
 
 
 def main() -> None:
-    try:
-        settings = GatewaySettings.read(read_environment())
-    except SettingsError as error:
-        sys.exit(f"gateway: {error}")
+    settings = read_or_exit(GatewaySettings, "gateway")
     try:
         listener = bind(settings.host, settings.port)
     except OSError as error:

@@ -8,7 +8,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import Callable
 
 import gevent
@@ -23,7 +22,7 @@ from common.db import make_engine
 from common.errors import Unavailable
 from common.logs import configure_logs
 from common.sealing.keyring import Keyring
-from common.settings import SettingsError, read_environment
+from common.settings import read_or_exit
 from gateway.admission import Admission
 from gateway.app import Gateway
 from gateway.asking import Questions, spawn_forever
@@ -53,10 +52,7 @@ log = structlog.get_logger()
 
 def serve(listener_fd: int, supervisor: int | None) -> None:
     """Serve on an inherited listening socket until SIGTERM, or until the supervisor (a process id) has gone."""
-    try:
-        settings = GatewaySettings.read(read_environment())
-    except SettingsError as error:
-        sys.exit(f"gateway: {error}")
+    settings = read_or_exit(GatewaySettings, "gateway")
     configure_logs("gateway")
     if settings.rate_window_us != 60 * clock.MICROSECONDS:
         log.warning("STOA_RATE_WINDOW is set: this is for tests and benches only", microseconds=settings.rate_window_us)

@@ -1,11 +1,14 @@
 """Bad settings are named; good ones are typed."""
 
 import base64
+import subprocess
+import sys
 from ipaddress import ip_network
 
 import pytest
 
 from common.settings import Environment, SettingsError, SharedSettings, shared_fields
+from tests.real.processes import ROOT, environment
 
 KEY = base64.b64encode(b"k" * 32).decode()
 GOOD = {"REDIS_URL": "redis://localhost", "STOA_MASTER_KEYS": KEY}
@@ -62,3 +65,22 @@ def test_a_bad_setting_is_named(name: str, value: str):
 def test_secrets_do_not_appear_in_the_representation():
     assert "kkkk" not in repr(read())
     assert "hunter2" not in repr(read(DATABASE_URL="postgres://u:hunter2@h/d", REDIS_URL="redis://:hunter2@h"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "gateway"],
+        ["-m", "webapp.jobs.ingest"],
+        ["-m", "celery", "-A", "webapp.jobs.celery", "worker"],
+    ],
+    ids=["gateway", "ingest", "worker"],
+)
+def test_a_process_that_cannot_start_says_why_in_one_line(command: list[str]):
+    variables = environment({"REDIS_URL": "unix:///nowhere", "STOA_MASTER_KEYS": "not a key"})
+    ended = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=variables, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode != 0
+    assert "STOA_MASTER_KEYS" in ended.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in ended.stderr

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from common import ids
 from common.logs import configure_logs
-from common.settings import read_environment
+from common.settings import read_or_exit
 from webapp.jobs.ingest.streams import CallStreams, connect_streams
 from webapp.jobs.ingest.work import Ingest
 from webapp.jobs.settings import JobSettings
@@ -17,7 +17,7 @@ from webapp.resources import open_resources
 
 def main() -> None:
     configure_logs("ingest")
-    settings = JobSettings.read(read_environment())
+    settings = read_or_exit(JobSettings, "ingest")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
