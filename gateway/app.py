@@ -155,9 +155,11 @@ class Gateway:
     def _finish(self, exchange: Exchange) -> None:
         """The exchange is over: no cut reaches it any more, its reply is closed, its end is recorded."""
         self._open.leave(exchange)
-        if exchange.reply is not None:
-            exchange.reply.close()
-        record(exchange, self._recorder)
+        try:
+            if exchange.reply is not None:
+                exchange.reply.close()
+        finally:
+            record(exchange, self._recorder)
 
     def _send(self, response: Response, body: bytes, cors: Headers, start_response: StartResponse) -> list[bytes]:
         headers = [*response.headers, *cors]
