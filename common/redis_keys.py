@@ -1,10 +1,11 @@
 """Every key that we keep in Redis, spelled in one place.
 
-Rule: each key carries the version of its form, so that two releases can share one Redis, and, but for the list of
-gateways, the shard of its workspace as a hash tag, so that a script touches one slot of a Redis Cluster only.
+Rule: each key carries the version of its form, so that two releases can share one Redis, and, but for what belongs to
+gateways as such, the shard of its workspace as a hash tag, so that a script touches one slot of a Redis Cluster only.
 Keys hold the SHA-256 of a token, never the token.
 """
 
+import hashlib
 import zlib
 
 SHARDS = 256
@@ -27,6 +28,20 @@ def workspace(slug: str) -> str:
 def ring(slug: str, digest: bytes) -> str:
     """The times of a token's latest calls: `common/admission/scripts/ask.lua` has the form."""
     return f"{_tag(shard(slug))}:ring:{slug}:{digest.hex()}"
+
+
+def mcp_session(slug: str, digest: bytes, session: str) -> str:
+    """Hash of a client's MCP session, under its token's digest: what another token names so is not found.
+
+    With the session '' this is how the keys of all that token's sessions begin.
+    """
+    return f"{_tag(shard(slug))}:mcp-session:{slug}:{digest.hex()}:{session}"
+
+
+def upstream_session(slug: str, environment: str, definition: str, principal: str, capabilities: bytes) -> str:
+    """A session of ours with a server, for one party: `gateway/mcp_sessions/upstream.py` has the form."""
+    named = "\0".join((environment, definition, principal)).encode() + b"\0" + capabilities
+    return f"{_tag(shard(slug))}:upstream-session:{slug}:{hashlib.sha256(named).hexdigest()}"
 
 
 def notes(number: int, boot: str) -> str:
@@ -52,6 +67,16 @@ def gateways() -> str:
 def gateway(boot: str) -> str:
     """Lease of one living gateway process."""
     return f"s1:gw:{boot}"
+
+
+def signals() -> str:
+    """Stream of what every gateway process is to hear of. One slot with the inboxes: they are read together."""
+    return "s1:{signals}:all"
+
+
+def inbox(boot: str) -> str:
+    """Stream of what one gateway process is to hear of."""
+    return f"s1:{{signals}}:to:{boot}"
 
 
 def sign_in_attempts(kind: str, digest: str) -> str:

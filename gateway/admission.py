@@ -47,9 +47,9 @@ class Admission:
     def ask(self, question: Question) -> Answer:
         """A definite answer, after loading what Redis did not know; Refusal when that cannot be had."""
         key = (question.slug, question.digest)
-        if self._unknown.holds(key, clock.monotonic()):
-            raise unauthorized()
         for _ in range(ATTEMPTS):
+            if self._unknown.holds(key, clock.monotonic()):  # perhaps since the last attempt, by another's load
+                raise unauthorized()
             answer = self._questions.ask(question)
             if answer.verdict is not Verdict.LOAD:
                 return answer
@@ -102,6 +102,14 @@ class Admission:
                     data={"limit": "calls_per_month"},
                     headers=(("Retry-After", "3600"),),
                     decision="quota",
+                )
+            case Verdict.NO_SESSION:
+                return Refusal(
+                    404,
+                    -31404,
+                    "This session is not known here: it has ended, has expired or is another token's. "
+                    "Initialize again.",
+                    decision="no_session",
                 )
             case Verdict.TOO_LARGE:
                 return bad_request("The batch holds more requests than the token's limit allows in one window.")

@@ -18,6 +18,7 @@ from common.admission.records import (
     ENTRY_MS,
     GATEWAY_SECONDS,
     LEASE_MS,
+    SESSION_MS,
     Answer,
     Cut,
     Ending,
@@ -145,26 +146,33 @@ class Asker:
 
 def ask_call(question: Question, boot: str, epoch: bytes, window_us: int, places: int) -> tuple[Any, ...]:
     """The keys and arguments of ask.lua, their number first."""
-    *keys, prefix = _keys_and_prefix(question.slug, question.digest, boot)
+    keys, sessions, prefix = _keys_and_prefixes(question.slug, question.digest, boot)
     rules = render_rules(epoch, window_us, places, question)
-    return 4, *keys, rules, question.call_id, f"{prefix}{question.note} "
+    note = f"{prefix}{question.note} "
+    if not question.session:
+        return 4, *keys, rules, question.call_id, note
+    return 5, *keys, sessions + question.session, rules, question.call_id, note, SESSION_MS
 
 
 @lru_cache(maxsize=8192)  # of 1.4 µs a question this spares all but 0.1; full, it holds some 5 MB
-def _keys_and_prefix(slug: str, digest: bytes, boot: str) -> tuple[str, str, str, str, str]:
-    return (
+def _keys_and_prefixes(slug: str, digest: bytes, boot: str) -> tuple[tuple[str, str, str, str], str, str]:
+    """The keys of every question, how a session's key begins, and how a note does."""
+    keys = (
         redis_keys.token(slug, digest),
         redis_keys.workspace(slug),
         redis_keys.ring(slug, digest),
         redis_keys.notes(redis_keys.shard(slug), boot),
-        note_prefix(slug, digest),
     )
+    return keys, redis_keys.mcp_session(slug, digest, ""), note_prefix(slug, digest)
 
 
 def _answer(question: Question, reply: object, again: bool) -> Answer:
-    if not isinstance(reply, bytes):
+    if isinstance(reply, bytes):
+        answer = parse_answer(reply)
+    elif isinstance(reply, list):  # a session was found: its state comes beside the answer
+        answer = parse_answer(*reply)
+    else:
         return Answer(Verdict.UNAVAILABLE, in_doubt=question.cost > 0)
-    answer = parse_answer(reply)
     if again and question.cost > 0 and not answer.verdict.is_noted:
         return answer._replace(in_doubt=True)
     return answer

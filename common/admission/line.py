@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import hiredis
-from redis import Redis
+from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, NoScriptError, ReadOnlyError, RedisError, ResponseError
 from redis.retry import Retry
@@ -29,6 +29,7 @@ Command = tuple[Any, ...]
 
 FAULTS = (RedisError, OSError)
 TIMEOUT_SECONDS = 1.0  # a reply takes well under a millisecond: later than this, the request is better refused
+CONNECTIONS = 16  # Redis does one thing at a time: more only wait there; whoever comes beyond them waits here
 EPOCH_SECONDS = 1.0  # how long a replica that is promoted under an open connection may go unnoticed
 
 _SCRIPTS = Path(__file__).parent / "scripts"
@@ -37,14 +38,17 @@ _IDENTITY = re.compile(rb"^(?:run_id|master_replid):(\w+)", re.MULTILINE)
 
 def connect(url: str) -> Redis:
     """A client that never tries again on its own: a lost reply to a question would take a second place."""
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=CONNECTIONS,
+        timeout=TIMEOUT_SECONDS,
         protocol=2,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         driver_info=None,
     )
+    return Redis.from_pool(pool)
 
 
 def send_twice(client: Redis, commands: Sequence[Command], refusal: str) -> list[Any]:

@@ -17,6 +17,7 @@ from common.admission.records import (
     DEAD_MS,
     ENTRY_MS,
     LEASE_MS,
+    SESSION_MS,
     Answer,
     Closing,
     Cut,
@@ -49,6 +50,11 @@ class Ring:
     skew: int = 0
 
 
+class Session(NamedTuple):
+    state: bytes
+    until_us: int
+
+
 class Memory:
     """`records` are the ended calls as (call id, fields); `is_reachable` False is an outage."""
 
@@ -63,6 +69,7 @@ class Memory:
         self.entries: dict[Name, Entry] = {}
         self.rings: dict[Name, Ring] = defaultdict(Ring)
         self.notes: dict[tuple[str, str], Name] = {}
+        self.sessions: dict[tuple[str, bytes, str], Session] = {}
         self.cuts: list[Cut] = []
         self.seen: dict[str, int] = {}
 
@@ -83,6 +90,18 @@ class Memory:
 
     def put(self, name: Name, entry: Entry, life_ms: int) -> None:
         self.entries[name] = entry._replace(until_us=now_us() + life_ms * 1000)
+
+    def keep_session(self, slug: str, digest: bytes, id: str, state: bytes, left_ms: int = SESSION_MS) -> None:
+        self.sessions[slug, digest, id] = Session(state, now_us() + left_ms * 1000)
+
+    def use_session(self, slug: str, digest: bytes, id: str) -> Session | None:
+        """The session, which lives on from here, to the minute."""
+        session = self.sessions.get((slug, digest, id))
+        if session is None or session.until_us <= now_us():
+            return None
+        if session.until_us - now_us() < (SESSION_MS - 60_000) * 1000:
+            self.keep_session(slug, digest, id, session.state)
+        return session
 
     def require_reachable(self) -> None:
         if not self.is_reachable:
@@ -174,6 +193,11 @@ class MemoryAsker:
         limit = min(workspace.limit, token.limit or workspace.limit, self._places)
         frozen = question.is_call and workspace.status == "frozen"
         passed = Answer(Verdict.FROZEN if frozen else Verdict.OK, workspace.version, token.ref, limit, time_us=now)
+        if question.session:
+            session = self._memory.use_session(question.slug, question.digest, question.session)
+            if session is None:
+                return passed._replace(verdict=Verdict.NO_SESSION)
+            passed = passed._replace(session=session.state)
         note = self._boot, question.call_id
         if question.cost == 0:
             return passed

@@ -19,6 +19,7 @@ LEASE_MS = 5_000  # more than a load takes; a loader that died is not waited for
 CLOSING_MS = 60_000  # more than any transaction may take (statement_timeout); a portal that died blocks no longer
 DEAD_MS = 3600 * 1000  # spares the database a load per retry of a revoked token; after it, the database says the same
 GATEWAY_SECONDS = 10  # a gateway heartbeats every few seconds: one that missed several is dead
+SESSION_MS = 3600 * 1000  # a client that said nothing for an hour has gone; one that has not initializes again
 CUTS_KEPT = 10_000  # cuts are signals, not records: a gateway so far behind asks about every stream anew
 
 EPOCH_BYTES = 8
@@ -48,7 +49,8 @@ class Verdict(Enum):
     LIMITED = 8
     QUOTA = 9
     TOO_LARGE = 10  # costs more places than the limit has: it never fits
-    UNAVAILABLE = 11  # Redis could not be asked
+    NO_SESSION = 11  # the MCP session has ended, has expired, or is another token's
+    UNAVAILABLE = 12  # Redis could not be asked
 
     @property
     def is_admitted(self) -> bool:
@@ -86,7 +88,10 @@ class WorkspaceRecord:
 
 
 class Question(NamedTuple):
-    """A named tuple, as Answer is: one of each is made per request, and a frozen dataclass costs four times as much."""
+    """A named tuple, as Answer is: one of each is made per request, and a frozen dataclass costs four times as much.
+
+    `session`: the MCP session that the request names, if it names one; without it there is no yes.
+    """
 
     slug: str
     digest: bytes
@@ -94,11 +99,12 @@ class Question(NamedTuple):
     cost: int
     is_call: bool
     note: str = ""
+    session: str = ""
 
 
 class Answer(NamedTuple):
     """`remaining` is -1 unless refused as LIMITED. `in_doubt`: not admitted, but the call may be noted all the same,
-    since a reply was lost: end it with `only_if_noted`."""
+    since a reply was lost: end it with `only_if_noted`. `session`: the state of the session that was named, as kept."""
 
     verdict: Verdict
     version: int = 0
@@ -110,6 +116,7 @@ class Answer(NamedTuple):
     load_token: bool = False
     load_workspace: bool = False
     in_doubt: bool = False
+    session: bytes = b""
 
 
 class Ending(NamedTuple):
@@ -202,10 +209,13 @@ def render_rules(epoch: bytes, window_us: int, places: int, question: Question) 
     return _RULES.pack(epoch, window_us, places, question.cost, question.is_call)
 
 
-def parse_answer(reply: bytes) -> Answer:
+def parse_answer(reply: bytes, session: bytes = b"") -> Answer:
     verdict, loads, version, limit, remaining, wait, now = _ANSWER.unpack_from(reply)
     ref = reply[_ANSWER.size :].decode()
-    return Answer(_VERDICTS[verdict], version, ref, limit, remaining, wait, now, bool(loads & 1), bool(loads & 2))
+    load_token, load_workspace = bool(loads & 1), bool(loads & 2)
+    return Answer(
+        _VERDICTS[verdict], version, ref, limit, remaining, wait, now, load_token, load_workspace, False, session
+    )
 
 
 def note_prefix(slug: str, digest: bytes | None) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from common import redis_keys
 from common.admission.ask import PLACES, Asker
 from common.admission.line import connect
 from common.admission.memory import Memory, MemoryAsker, MemoryPublisher
 from common.admission.publish import Publisher
-from tests.contracts.sides import HOUR_US, Sides, read_records
+from common.clock import now_us
+from tests.contracts.sides import DANA, HOUR_US, SLUG, Sides, read_records, write_session
 from tests.real.valkey import RealValkey
 
 
@@ -26,7 +28,15 @@ def sides(request: pytest.FixtureRequest) -> Iterator[Sides]:
         askers.append(Asker(client, boot, window_us, places))
         return askers[-1]
 
-    yield Sides(Publisher(client), make_asker, valkey.restart, client.flushall, lambda: read_records(client))
+    yield Sides(
+        Publisher(client),
+        make_asker,
+        valkey.restart,
+        client.flushall,
+        lambda: read_records(client),
+        lambda *session: write_session(client, *session),
+        lambda id: client.pttl(redis_keys.mcp_session(SLUG, DANA, id)),  # type: ignore[arg-type, return-value]  # redis-py types both of its clients
+    )
     for asker in askers:
         asker.close()
     client.close()
@@ -38,4 +48,16 @@ def _memory_sides() -> Sides:
     def make_asker(boot: str = "boot-1", window_us: int = HOUR_US, places: int = PLACES) -> MemoryAsker:
         return MemoryAsker(memory, boot, window_us, places)
 
-    return Sides(MemoryPublisher(memory), make_asker, memory.restart, memory.flush, lambda: memory.records)
+    def left_of_session(id: str) -> int:
+        session = memory.sessions.get((SLUG, DANA, id))
+        return (session.until_us - now_us()) // 1000 if session else -1
+
+    return Sides(
+        MemoryPublisher(memory),
+        make_asker,
+        memory.restart,
+        memory.flush,
+        lambda: memory.records,
+        lambda *session: memory.keep_session(SLUG, DANA, *session),
+        left_of_session,
+    )

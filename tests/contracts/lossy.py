@@ -4,6 +4,7 @@ Rule: what is sent always arrives; the reply to the next command that carries `w
 connection. Everything sent is kept, connection by connection.
 """
 
+import selectors
 import socket
 import threading
 from collections.abc import Callable
@@ -54,19 +55,26 @@ class LossyProxy:
             thread.start()
 
     def _serve(self, client: socket.socket, server: socket.socket) -> None:
-        """A write of the client, then what the server says to it, in turns: our client waits for its replies."""
         self.sent.append(sent := bytearray())
-        while request := _receive(client):
-            sent += request
-            server.sendall(request)
-            reply = _receive(server)
-            if self._losses and self._losses[0][0] in request:
-                _, meanwhile = self._losses.pop(0)
-                meanwhile()
-                break
-            client.sendall(reply)
-        _shut(client)
-        _shut(server)
+        other, losing = {client: server, server: client}, False
+        with selectors.DefaultSelector() as selector:
+            for each in other:
+                selector.register(each, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    source = client if key.fileobj is client else server
+                    piece = b"" if source is server and losing else _receive(source)
+                    if source is client:
+                        sent += piece
+                        losing = losing or bool(self._losses and self._losses[0][0] in piece)
+                    elif losing:
+                        _, meanwhile = self._losses.pop(0)
+                        meanwhile()
+                    if not piece:
+                        _shut(client)
+                        _shut(server)
+                        return
+                    other[source].sendall(piece)
 
 
 def _receive(source: socket.socket) -> bytes:

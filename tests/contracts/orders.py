@@ -3,6 +3,7 @@
 Rule: a state is everything that matters and nothing else, so that all of them can be visited. The steps are those of
 `common/admission`, or one of the weaker forms that look as good and are not.
 The accidents: an entry expires, everything is flushed, a replica copies what is there, the replica takes over.
+Beside them a session of the token's begins and ends: it never opens what the token does not.
 """
 
 from collections import deque
@@ -27,6 +28,7 @@ class State(NamedTuple):
     epoch: int = 0
     done: tuple[str, ...] = ()  # the steps of the revocation so far
     loads: tuple[tuple[int, str], ...] = ((0, ""), (0, ""))  # steps taken, what the database said
+    has_session: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,12 @@ class Form:
             yield from self._load(loader, state)
         if state.entry is not None:
             yield "expire", state._replace(entry=None)
-            yield "flush", state._replace(entry=None, copy=None)
+            yield "flush", state._replace(entry=None, copy=None, has_session=False)
         if state.copy != state.entry:
             yield "copy", state._replace(copy=state.entry)
         if state.epoch < FAILOVERS:
             yield "failover", state._replace(entry=state.copy, epoch=state.epoch + 1)
+        yield ("end" if state.has_session else "begin"), state._replace(has_session=not state.has_session)
 
     def _revoke(self, step: str, state: State) -> State:
         if step == "deny" and (state.entry is None or state.entry.kind != "dead"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from common import redis_keys
 from common.admission.ask import Asker
 from common.admission.line import connect
 from common.admission.publish import Publisher
@@ -14,7 +15,19 @@ from common.admission.records import Closing, Ending, Verdict, WorkspaceRecord
 from common.clock import monotonic
 from common.errors import Unavailable
 from tests.contracts.lossy import LossyProxy
-from tests.contracts.sides import DANA, HOUR_US, SLUG, TOKEN, WORKSPACE, ask, question, read_records, verdict
+from tests.contracts.sides import (
+    DANA,
+    HOUR_US,
+    SESSION,
+    SLUG,
+    TOKEN,
+    WORKSPACE,
+    ask,
+    question,
+    read_records,
+    verdict,
+    write_session,
+)
 from tests.real.valkey import RealValkey
 
 REVOKE = Closing("token", SLUG, DANA, "token.revoke")
@@ -65,6 +78,13 @@ class TestLostReplies:
         proxy.lose_the_reply_to(b"call-1", meanwhile=lambda: Publisher(client).deny([REVOKE]))
         answer = ask(asker, "call-1")
         assert (answer.verdict, answer.in_doubt) == (Verdict.CLOSING, True)
+        assert asker.end([Ending(SLUG, "call-1", {"outcome": "refused"}, only_if_noted=True)]) == 1
+
+    def test_a_call_whose_session_ended_meanwhile_is_in_doubt(self, asker: Asker, proxy: LossyProxy, client: Redis):
+        write_session(client)
+        proxy.lose_the_reply_to(b"call-1", meanwhile=lambda: client.delete(redis_keys.mcp_session(SLUG, DANA, SESSION)))
+        answer = ask(asker, "call-1", session=SESSION)
+        assert (answer.verdict, answer.in_doubt) == (Verdict.NO_SESSION, True)
         assert asker.end([Ending(SLUG, "call-1", {"outcome": "refused"}, only_if_noted=True)]) == 1
 
     def test_a_frozen_workspace_stays_shut_to_the_second_copy(self, asker: Asker, proxy: LossyProxy, client: Redis):

@@ -11,7 +11,7 @@ from common.admission.line import connect
 from common.admission.publish import Publisher
 from common.admission.records import Closing, Lease, Verdict
 from tests.contracts.orders import Form, State, starts, visit
-from tests.contracts.sides import DANA, HOUR_US, SLUG, TOKEN, WORKSPACE, verdict
+from tests.contracts.sides import DANA, HOUR_US, SESSION, SLUG, TOKEN, WORKSPACE, verdict, write_session
 from tests.real.valkey import RealValkey
 
 REAL = Form()
@@ -60,6 +60,7 @@ class Replay:
         self.publisher = Publisher(self.client)
         self.closing = Closing("token", SLUG, DANA, "token.revoke")
         self.key = redis_keys.token(SLUG, DANA)
+        self.session = redis_keys.mcp_session(SLUG, DANA, SESSION)
         self.copy: bytes | None = None
         self.leases: dict[str, Lease] = {}
         self.seen: dict[str, bool] = {}
@@ -89,9 +90,15 @@ class Replay:
             self.publisher.deny([self.closing])
         elif step == "confirm":
             self.publisher.confirm([self.closing])
-        elif step in ("expire", "flush"):
+        elif step == "expire":
             self.client.delete(self.key)
-            self.copy = None if step == "flush" else self.copy
+        elif step == "flush":
+            self.client.delete(self.key, self.session)
+            self.copy = None
+        elif step == "begin":
+            write_session(self.client)
+        elif step == "end":
+            self.client.delete(self.session)
         elif step == "copy":
             self.copy = self.client.get(self.key)  # type: ignore[assignment]  # redis-py types both of its clients
         elif step == "failover":
@@ -103,10 +110,16 @@ class Replay:
 
 
 def expected_verdict(state: State) -> Verdict:
+    """Of a question without a session."""
     entry = state.entry
     if entry is not None and entry.kind in ("dead", "closing"):
         return Verdict.DEAD if entry.kind == "dead" else Verdict.CLOSING
     return Verdict.OK if entry is not None and entry.kind == "active" and entry.epoch == state.epoch else Verdict.LOAD
+
+
+def expected_in_session(state: State) -> Verdict:
+    answer = expected_verdict(state)
+    return Verdict.NO_SESSION if answer is Verdict.OK and not state.has_session else answer
 
 
 def test_the_real_scripts_do_what_the_model_says(valkey: RealValkey, redis_url: str):
@@ -125,5 +138,7 @@ def test_the_real_scripts_do_what_the_model_says(valkey: RealValkey, redis_url: 
             state = following
             answer = verdict(replay.asker, f"{walk} {len(way)}", cost=0)
             assert answer is expected_verdict(state), f"{answer} after {way}"
+            answer = verdict(replay.asker, f"{walk} {len(way)}", cost=0, session=SESSION)
+            assert answer is expected_in_session(state), f"{answer} in a session after {way}"
     replay.asker.close()
     replay.client.close()

@@ -23,7 +23,18 @@ from common.admission.records import (
     render_token,
     render_workspace,
 )
-from tests.contracts.sides import DANA, HOUR_US, SLUG, TOKEN, WORKSPACE, ask, question
+from tests.contracts.sides import (
+    DANA,
+    HOUR_US,
+    OTHER_SESSION,
+    SESSION,
+    SLUG,
+    TOKEN,
+    WORKSPACE,
+    ask,
+    question,
+    write_session,
+)
 
 WINDOW_US = 1_000
 DECISIONS = 4_000
@@ -32,7 +43,7 @@ EPOCH = b"an epoch"
 CLOCK_LINE = "local clock = redis.call('TIME')\n"
 SET_CLOCK = "local clock = { 0, redis.call('GET', 'clock') }\n"  # the same script, told the time by the test
 
-Decide = Callable[[int, int, int, int], Answer]  # clock in µs, limit, places, cost
+Decide = Callable[[int, int, int, int, str], Answer]  # clock in µs, limit, places, cost, session
 
 
 class BruteForce:
@@ -42,7 +53,11 @@ class BruteForce:
         self.taken: list[int] = []
         self.skew = 0
 
-    def check(self, clock: int, limit: int, cost: int, answer: Answer) -> None:
+    def check(self, clock: int, limit: int, cost: int, session: str, answer: Answer) -> None:
+        if session == OTHER_SESSION:
+            assert answer.verdict is Verdict.NO_SESSION, "no session, and yet judged"
+            return
+        assert answer.session == (b"state" if session else b"")
         if cost > limit:
             assert answer.verdict is Verdict.TOO_LARGE
             return
@@ -83,8 +98,9 @@ def decide_a_lot(decide: Decide, seed: int) -> Counter[Verdict]:
             limit = chance.randint(1, 22)
         allowed = min(limit, places)
         cost = 1 if chance.random() < 0.7 else chance.randint(1, allowed + 1)
-        answer = decide(clock, limit, places, cost)
-        brute_force.check(clock, allowed, cost, answer)
+        session = chance.choice(("", "", SESSION, OTHER_SESSION))
+        answer = decide(clock, limit, places, cost, session)
+        brute_force.check(clock, allowed, cost, session, answer)
         verdicts[answer.verdict] += 1
         wait = answer.retry_after_us
     return verdicts
@@ -99,15 +115,17 @@ class ScriptWithAClock:
         self.sha = client.script_load(text.replace(CLOCK_LINE, SET_CLOCK))
         self.asked = 0
         client.set(redis_keys.token(SLUG, DANA), render_token(TokenRecord(0, 0, 1, "r"), EPOCH))
+        write_session(client)
 
-    def __call__(self, clock: int, limit: int, places: int, cost: int) -> Answer:
+    def __call__(self, clock: int, limit: int, places: int, cost: int, session: str) -> Answer:
         self.asked += 1
         workspace = render_workspace(WorkspaceRecord("active", 1, limit), EPOCH)
-        call = ask_call(question(str(self.asked), cost), "boot-1", EPOCH, WINDOW_US, places)
+        call = ask_call(question(str(self.asked), cost, session=session), "boot-1", EPOCH, WINDOW_US, places)
         batch = self.client.pipeline(transaction=False)
         batch.mset({"clock": clock, redis_keys.workspace(SLUG): workspace})
         batch.evalsha(self.sha, *call)
-        return parse_answer(batch.execute()[1])
+        reply = batch.execute()[1]
+        return parse_answer(*reply) if isinstance(reply, list) else parse_answer(reply)
 
 
 @pytest.fixture
@@ -119,9 +137,8 @@ def client(redis_url: str) -> Iterator[Redis]:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_script_decides_as_brute_force_does(client: Redis, seed: int):
     verdicts = decide_a_lot(ScriptWithAClock(client, Script.read("ask").text), seed)
-    assert all(verdicts[each] > 50 for each in (Verdict.OK, Verdict.LIMITED, Verdict.TOO_LARGE)), (
-        f"too one-sided to show much: {verdicts}"
-    )
+    every = Verdict.OK, Verdict.LIMITED, Verdict.TOO_LARGE, Verdict.NO_SESSION
+    assert all(verdicts[each] > 50 for each in every), f"too one-sided to show much: {verdicts}"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +154,8 @@ def test_the_script_decides_as_brute_force_does(client: Redis, seed: int):
         ("kept = math.min(kept, places)", "kept = math.min(kept, math.floor(places / 2))"),
         ("head, size = kept, places", "size = places"),
         ("if cost > straight then", "if false then"),
+        ("if not session then", "if false then"),
+        ("return session and { packed, session } or packed", "return packed"),
     ],
 )
 def test_brute_force_finds_what_is_wrong_with_a_script(client: Redis, right: str, wrong: str):
@@ -151,14 +170,15 @@ def test_the_fake_decides_as_brute_force_does(seed: int):
     memory, asked = Memory(), iter(range(DECISIONS))
     with time_machine.travel(0, tick=False) as traveller:
 
-        def decide(clock: int, limit: int, places: int, cost: int) -> Answer:
+        def decide(clock: int, limit: int, places: int, cost: int, session: str) -> Answer:
             # A float of today's seconds is too coarse for microseconds, so it is 1970; half of one against rounding.
             traveller.move_to((clock - START_US + HOUR_US + 0.5) / 1e6)
             asker = MemoryAsker(memory, "boot-1", WINDOW_US, places)
             MemoryPublisher(memory).open([Opening("workspace", SLUG, None)])
             lease = asker.lease(SLUG, DANA, "loader", token=True, workspace=True)
             asker.publish(lease, TOKEN, WorkspaceRecord("active", 1, limit))
-            answer = ask(asker, str(next(asked)), cost)
+            memory.keep_session(SLUG, DANA, SESSION, b"state")
+            answer = ask(asker, str(next(asked)), cost, session=session)
             return answer._replace(time_us=answer.time_us - HOUR_US + START_US)
 
         decide_a_lot(decide, seed)

@@ -86,6 +86,9 @@ class Tap:
                 self._keep(reply)
 
     def _keep(self, reply: object) -> None:
-        # ask.lua answers with a packed string whose first byte is a verdict; all other strings on a line are text.
+        # ask.lua answers with a packed string whose first byte is a verdict, or with that and a session's state; all
+        # other strings on a line are text, and all other pairs begin with something else.
+        if isinstance(reply, list) and len(reply) == 2:
+            reply = reply[0]
         if isinstance(reply, bytes) and reply and reply[:1] < bytes([len(Verdict)]):
             self.answers.append(parse_answer(reply))

@@ -1,13 +1,18 @@
 -- May this request pass? One question, judged and noted in one step.
 --
--- Keys: the token's entry, the workspace's entry, the token's ring, the notes of the gateway process that asks.
+-- Keys: the token's entry, the workspace's entry, the token's ring, the notes of the gateway process that asks; and,
+-- only where the request names one, its MCP session.
 -- Arguments: the rules (epoch, window in µs, places in a ring, cost, 1 for what counts as a call; packed), the call's
--- id, and the note up to the token's reference. Quota and freezing apply only to what counts as a call.
+-- id, and the note up to the token's reference; with a session, its idle life in ms. Quota and freezing apply only to
+-- what counts as a call.
 --
--- The order: token dead, closing, to be loaded; workspace closing, to be loaded; token expired; workspace gone; this
--- id is noted already; quota; window; write the note; frozen; ok. All checks precede all writes: a refused request
--- takes no place. An id that is noted already has its place, and only freezing still refuses it. A question of cost 0
--- meets neither quota nor window, and is not noted.
+-- The order: token dead, closing, to be loaded; workspace closing, to be loaded; token expired; workspace gone; no such
+-- session; this id is noted already; quota; window; write the note; frozen; ok. All checks precede all writes: a
+-- refused request takes no place. An id that is noted already has its place, and only freezing and a session that has
+-- ended still refuse it. A question of cost 0 meets neither quota nor window, and is not noted.
+--
+-- A session that is found lives on from here, also when the request is then refused: its client is there. That is no
+-- place taken; and since it costs as much as finding the session, it is done when a minute of its life is over.
 --
 -- Only permission is bound to an epoch: an entry of another epoch is a miss, but a denial holds in every epoch.
 --
@@ -20,18 +25,21 @@
 -- have begun, not at each request, since it costs as much as the check itself.
 --
 -- The answer, packed: verdict, what to load (1 token, 2 workspace), snapshot version, limit, remaining places (-1: not
--- counted), µs until it would fit, µs now; then the token's reference. Verdicts are numbered as in records.py.
+-- counted), µs until it would fit, µs now; then the token's reference. Verdicts are numbered as in records.py. Once a
+-- session is found the answer is a pair: that, and the session's state.
 
 local OK, AGAIN, LOAD, DEAD, CLOSING, EXPIRED, GONE, FROZEN, LIMITED, QUOTA, TOO_LARGE = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+local NO_SESSION = 11
 local epoch, window, places, cost, class = struct.unpack('<c8i8i4i4B', ARGV[1])
 local entries = redis.call('MGET', KEYS[1], KEYS[2])
 local token, workspace = entries[1] or '', entries[2] or ''
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local version, limit, ref = 0, 0, ''
+local version, limit, ref, session = 0, 0, '', nil
 
 local function answer(verdict, loads, remaining, wait)
-  return struct.pack('<BBi8i4i4i8i8', verdict, loads, version, limit, remaining, wait, now) .. ref
+  local packed = struct.pack('<BBi8i4i4i8i8', verdict, loads, version, limit, remaining, wait, now) .. ref
+  return session and { packed, session } or packed
 end
 
 local token_state, workspace_state = token:sub(9, 9), workspace:sub(9, 9)
@@ -55,6 +63,11 @@ ref = token:sub(rest)
 if own_limit > 0 then limit = math.min(limit, own_limit) end
 limit = math.min(limit, places)
 
+if KEYS[5] then
+  session = redis.call('HGET', KEYS[5], 'state')
+  if not session then return answer(NO_SESSION, 0, -1, 0) end
+  if redis.call('PTTL', KEYS[5]) < ARGV[4] - 60000 then redis.call('PEXPIRE', KEYS[5], ARGV[4]) end
+end
 local is_call = class == 1
 local frozen = is_call and workspace_state == 'F'
 if cost == 0 then return answer(frozen and FROZEN or OK, 0, -1, 0) end

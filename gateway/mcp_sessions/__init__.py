@@ -1,0 +1,1 @@
+"""MCP sessions, as every gateway process knows them: kept in Redis."""
