@@ -1,4 +1,4 @@
-"""Parties: for whom a legacy server keeps a session of ours, and where its id is kept.
+"""Parties: for whom a legacy server keeps a session of ours.
 
 Rule: one session per party, which declares exactly that party's capabilities, so that callers of
 different abilities never share one. What a store fails at counts as not stored: no call fails by it.

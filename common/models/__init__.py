@@ -4,7 +4,7 @@ from common.models.account import Account, AccountMember
 from common.models.activity import Activity
 from common.models.call import Call
 from common.models.outbox import OutboxMessage
-from common.models.server import Server, ServerAuth
+from common.models.server import Server, ServerAuth, ServerSessions
 from common.models.token import Token
 from common.models.user import User
 from common.models.workspace import (
@@ -28,6 +28,7 @@ __all__ = [
     "OutboxMessage",
     "Server",
     "ServerAuth",
+    "ServerSessions",
     "SlugClaim",
     "Token",
     "User",

@@ -28,6 +28,17 @@ class ServerAuth(StrEnum):
     HEADERS = "headers"
 
 
+class ServerSessions(StrEnum):
+    """Who shares a session of a server that keeps sessions; never more than one environment of a workspace.
+
+    Clients of MCP 2026-07-28 have no session of their own: under `client` they count as their token.
+    """
+
+    SHARED = "shared"
+    TOKEN = "token"  # noqa: S105 — a word, no password
+    CLIENT = "client"
+
+
 class Server(OwnedByWorkspace, Base):
     """`credentials`: sealed JSON, a list of [header name, value]; the timeouts in seconds.
 
@@ -47,6 +58,10 @@ class Server(OwnedByWorkspace, Base):
     enabled: Mapped[bool] = mapped_column(default=True)
     connect_timeout: Mapped[int] = mapped_column(default=CONNECT_TIMEOUT)
     timeout: Mapped[int] = mapped_column(default=TIMEOUT)
+    # The database has the default as well: while a release rolls out, the one before it adds servers without it.
+    sessions: Mapped[ServerSessions] = mapped_column(
+        enumerated(ServerSessions), default=ServerSessions.SHARED, server_default=ServerSessions.SHARED.value
+    )
     era: Mapped[str] = mapped_column(String(16))
     server_name: Mapped[str] = mapped_column(String(200))
     server_version: Mapped[str] = mapped_column(String(100))

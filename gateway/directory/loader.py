@@ -107,6 +107,7 @@ class Loader:
                     definition=_definition(row),
                     connect_timeout=row.connect_timeout,
                     timeout=row.timeout,
+                    sessions=row.sessions.value,
                 )
                 for row in servers
             ),
@@ -123,7 +124,7 @@ class Loader:
 
 def _definition(row: ServerRow) -> str:
     """The same for servers that may share connections: whatever they depend on is in it."""
-    parts = (row.id, row.url, row.credentials, row.connect_timeout, row.timeout)
+    parts = (row.id, row.url, row.credentials, row.connect_timeout, row.timeout, row.sessions.value)
     return sha256(repr(parts).encode()).hexdigest()
 
 

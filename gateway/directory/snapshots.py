@@ -19,7 +19,7 @@ class Server:
     """An enabled server as the gateway calls it; timeouts in seconds.
 
     `id` is 32 hex digits, as records carry it. `definition` is the same for servers that may share connections,
-    and what tells two of them apart fast.
+    and what tells two of them apart fast. `sessions` says who shares one: "shared", "token" or "client".
     """
 
     id: str
@@ -31,6 +31,7 @@ class Server:
     connect_timeout: int
     timeout: int
     definition: str
+    sessions: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from gateway.protocol.jsonrpc import Message
 from gateway.protocol.refusals import Refusal, unauthorized, unavailable
 from gateway.stages.admit import admit
 
-MAIN = Server(uuid.uuid4().hex, "main", "", "http://x/mcp", None, "s", 5, 60, "d1")
+MAIN = Server(uuid.uuid4().hex, "main", "", "http://x/mcp", None, "s", 5, 60, "d1", "shared")
 OK = Answer(Verdict.OK, version=1, ref="t|prod|")
 
 

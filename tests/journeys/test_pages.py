@@ -109,6 +109,7 @@ def crowd(cast: Cast, upstream: FakeUpstream, visit: Visit) -> str:
     visit.go(f"{place}/servers/new")
     page.get_by_label("Address").fill(upstream.url)
     page.get_by_label("Name", exact=True).fill(LONG)
+    page.get_by_label("One session per token").check()
     visit.press("Try and add")
     page.get_by_text("is added.").wait_for()
     visit.go(f"{place}/tokens")
@@ -162,6 +163,31 @@ def test_script_copies_remembers_searches_and_leads_to_the_fault(cast: Cast, por
         alice.press("Create token")
         assert "Give the token a name" in page.locator("#name-problem").inner_text()
         until(lambda: page.evaluate("document.activeElement.id") == "name")
+        alice.look()
+        assert alice.complaints == []
+
+
+def test_who_shares_a_servers_session_is_chosen_by_keyboard_and_kept_when_the_form_is_refused(
+    cast: Cast, portal: RealPortal
+) -> None:
+    with chromium() as browser, FakeUpstream("legacy") as upstream, visit(browser, portal) as alice:
+        page = alice.page
+        alice.sign_in(cast.alice.email)
+        alice.go(f"/workspaces/{cast.workspace.id}/servers/new")
+        shared, client = page.get_by_label("One session for everybody"), page.get_by_label("One session per client")
+        assert shared.is_checked()
+        page.get_by_label("Name", exact=True).fill("Browser")
+        shared.focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowDown")
+        assert client.is_checked()
+        alice.press("Try and add")
+        page.locator("#url-problem").wait_for()
+        alice.look()
+        assert client.is_checked()
+        page.get_by_label("Address").fill(upstream.url)
+        alice.press("Try and add")
+        page.get_by_text("session per client").wait_for()
         alice.look()
         assert alice.complaints == []
 

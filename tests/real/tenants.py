@@ -18,6 +18,7 @@ from common.models import (
     EnvironmentName,
     Server,
     ServerAuth,
+    ServerSessions,
     Token,
     Workspace,
     WorkspaceStatus,
@@ -92,6 +93,7 @@ class Tenants:
         prefix: str = "",
         headers: list[tuple[str, str]] | None = None,
         timeout: int = 60,
+        sessions: ServerSessions = ServerSessions.SHARED,
     ) -> uuid.UUID:
         server = Server(
             id=new_id(),
@@ -103,6 +105,7 @@ class Tenants:
             credentials=None,
             connect_timeout=5,
             timeout=timeout,
+            sessions=sessions,
             era="legacy",
             server_name="",
             server_version="",

@@ -10,7 +10,7 @@ from flask import Blueprint, current_app, flash, g, redirect, render_template, u
 from wtforms import Field, PasswordField, RadioField, StringField
 
 from common.errors import DomainError, PlanLimitReached, Unavailable, UpstreamRefused
-from common.models import Server, ServerAuth
+from common.models import Server, ServerAuth, ServerSessions
 from common.permissions import Permission
 from common.plans import PLANS
 from upstream.client import Probe
@@ -30,6 +30,11 @@ AUTHS = [
     choice(ServerAuth.BEARER.value, "Bearer token"),
     choice(ServerAuth.HEADERS.value, "Headers"),
 ]
+SESSIONS = [
+    choice(ServerSessions.SHARED.value, "One session for everybody"),
+    choice(ServerSessions.TOKEN.value, "One session per token"),
+    choice(ServerSessions.CLIENT.value, "One session per client connection"),
+]
 
 
 class ServerForm(Form):
@@ -44,6 +49,7 @@ class ServerForm(Form):
     value_1 = PasswordField("Value of header 1")
     value_2 = PasswordField("Value of header 2")
     value_3 = PasswordField("Value of header 3")
+    sessions = RadioField("Sessions with the server", choices=SESSIONS, default=ServerSessions.SHARED.value)
 
     def header_rows(self) -> list[tuple[Field, Field]]:
         return [(self[f"header_{number}"], self[f"value_{number}"]) for number in HEADERS]
@@ -99,6 +105,7 @@ def plan(ctx: Context, workspace_id: uuid.UUID) -> ServerDraft:
         url=form.url.data or "",
         auth=form.auth.data,
         credentials=form.credentials(),
+        sessions=form.sessions.data,
     )
 
 

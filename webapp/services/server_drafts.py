@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from common.errors import Invalid
-from common.models import ServerAuth
+from common.models import ServerAuth, ServerSessions
 from common.models.server import CONNECT_TIMEOUT, NAME_LENGTH, TIMEOUT
 from upstream.faults import UpstreamFault
 from upstream.target import Target, parse_url, render_headers
@@ -32,6 +32,7 @@ class ServerDraft:
     headers: Headers = field(repr=False)
     connect_timeout: int = CONNECT_TIMEOUT
     timeout: int = TIMEOUT
+    sessions: ServerSessions = ServerSessions.SHARED
 
     def target(self, *, allow_http: bool) -> Target:
         return Target(
@@ -43,16 +44,21 @@ class ServerDraft:
         )
 
 
-def read_draft(*, name: str, prefix: str, url: str, auth: str, credentials: Sequence[tuple[str, str]]) -> ServerDraft:
+def read_draft(
+    *, name: str, prefix: str, url: str, auth: str, credentials: Sequence[tuple[str, str]], sessions: str
+) -> ServerDraft:
     """Raises Invalid naming the field. `credentials` as `servers.plan_server` takes them."""
     if auth not in list(ServerAuth):
         raise Invalid(f"A server authenticates by one of {', '.join(ServerAuth)}.", "auth")
+    if sessions not in list(ServerSessions):
+        raise Invalid(f"Sessions with a server are one of {', '.join(ServerSessions)}.", "sessions")
     return ServerDraft(
         name=texts.read_name(name, maximum=NAME_LENGTH),
         prefix=_read_prefix(prefix),
         url=_read_url(url),
         auth=ServerAuth(auth),
         headers=_read_headers(ServerAuth(auth), credentials),
+        sessions=ServerSessions(sessions),
     )
 
 

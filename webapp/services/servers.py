@@ -53,6 +53,7 @@ def plan_server(
     url: str,
     auth: str = "none",
     credentials: Sequence[tuple[str, str]] = (),
+    sessions: str = "shared",
 ) -> ServerDraft:
     """What was typed, found fit to be tried. Writes nothing.
 
@@ -60,7 +61,7 @@ def plan_server(
     """
     workspace = access.require_workspace(ctx, workspace_id, Permission.WRITE)
     access.require_open(workspace)
-    draft = read_draft(name=name, prefix=prefix, url=url, auth=auth, credentials=credentials)
+    draft = read_draft(name=name, prefix=prefix, url=url, auth=auth, credentials=credentials, sessions=sessions)
     _require_place(ctx, workspace, draft)
     return draft
 
@@ -92,6 +93,7 @@ def add_server(ctx: Context, workspace_id: uuid.UUID, draft: ServerDraft, outcom
         enabled=True,
         connect_timeout=draft.connect_timeout,
         timeout=draft.timeout,
+        sessions=draft.sessions,
         probe_error=None,
         created_at=ctx.now,
     )
@@ -100,7 +102,7 @@ def add_server(ctx: Context, workspace_id: uuid.UUID, draft: ServerDraft, outcom
     ctx.session.add(server)
     ctx.session.flush()
     publish_change(ctx, workspace)
-    _record(ctx, workspace, server, "server.add", auth=server.auth, tools=len(outcome.tools))
+    _record(ctx, workspace, server, "server.add", auth=server.auth, sessions=server.sessions, tools=len(outcome.tools))
     return server
 
 
@@ -140,6 +142,7 @@ def plan_refresh(ctx: Context, workspace_id: uuid.UUID, server_id: uuid.UUID) ->
         headers=_unseal_headers(ctx, workspace, server),
         connect_timeout=server.connect_timeout,
         timeout=server.timeout,
+        sessions=server.sessions,
     )
 
 

@@ -12,7 +12,7 @@ from upstream.eras import Era
 
 
 def server(prefix: str) -> Server:
-    return Server(uuid.uuid4().hex, prefix or "main", prefix, "http://x/mcp", None, "s", 5, 60, prefix)
+    return Server(uuid.uuid4().hex, prefix or "main", prefix, "http://x/mcp", None, "s", 5, 60, prefix, "shared")
 
 
 def tool(name: str) -> bytes:

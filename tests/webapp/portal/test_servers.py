@@ -1,5 +1,6 @@
 """The pages of servers."""
 
+import re
 import socket
 from collections.abc import Iterator
 
@@ -70,6 +71,27 @@ def test_headers_are_sent_as_they_were_named(alice: Browser, place: str, upstrea
 
 
 @pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({}, "shared session"),
+        ({"sessions": "token"}, "session per token"),
+        ({"sessions": "client"}, "session per client"),
+    ],
+)
+def test_who_shares_a_session_is_chosen_and_shown(
+    cast: Cast, alice: Browser, bob: Browser, place: str, upstream: FakeUpstream, form: dict[str, str], said: str
+) -> None:
+    assert said in words(alice.follow(add(alice, place, upstream.url, **form)))
+    assert said in words(bob.get(f"{place}/servers"))
+    assert servers(cast)[0].sessions == form.get("sessions", "shared")
+
+
+def test_a_refused_form_keeps_the_chosen_sessions(alice: Browser, place: str) -> None:
+    answer = add(alice, place, "no address", sessions="client")
+    assert re.findall(r'<input checked[^>]*name="sessions"[^>]*value="(\w+)"', answer.text) == ["client"]
+
+
+@pytest.mark.parametrize(
     ("form", "field"),
     [
         ({"url": "no address"}, "url"),
@@ -81,6 +103,7 @@ def test_headers_are_sent_as_they_were_named(alice: Browser, place: str, upstrea
         ({"prefix": "Git Hub"}, "prefix"),
         ({"prefix": "x" * 17}, "prefix"),
         ({"auth": "magic"}, "auth"),
+        ({"sessions": "everybody"}, "sessions"),
         ({"auth": "bearer", "bearer": ""}, "bearer"),
         ({"auth": "bearer", "bearer": "two words"}, "bearer"),
     ],

@@ -3,10 +3,17 @@
 import pytest
 
 from common.errors import Invalid
-from common.models import ServerAuth
+from common.models import ServerAuth, ServerSessions
 from webapp.services.server_drafts import ServerDraft, read_draft
 
-FIELDS = {"name": "GitHub", "prefix": "github", "url": "https://mcp.example.com/mcp", "auth": "none", "credentials": ()}
+FIELDS = {
+    "name": "GitHub",
+    "prefix": "github",
+    "url": "https://mcp.example.com/mcp",
+    "auth": "none",
+    "credentials": (),
+    "sessions": "shared",
+}
 
 
 def read(**changes) -> ServerDraft:
@@ -27,6 +34,18 @@ def test_a_bearer_token_becomes_the_header_that_it_is():
 def test_headers_are_taken_as_they_are():
     draft = read(auth="headers", credentials=[("X-Api-Key", "one"), ("X-Team", " two words ")])
     assert draft.headers == (("X-Api-Key", "one"), ("X-Team", "two words"))
+
+
+@pytest.mark.parametrize("sessions", list(ServerSessions))
+def test_sessions_are_one_of_three(sessions: ServerSessions):
+    assert read(sessions=sessions.value).sessions is sessions
+
+
+@pytest.mark.parametrize("sessions", ["", "Token", "everybody"])
+def test_other_sessions_are_refused_with_those_there_are(sessions: str):
+    with pytest.raises(Invalid, match="one of shared, token, client") as refusal:
+        read(sessions=sessions)
+    assert refusal.value.field == "sessions"
 
 
 def test_credentials_are_never_printed():

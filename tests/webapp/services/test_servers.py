@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from common import product
 from common.errors import Conflict, Forbidden, NotFound, PlanLimitReached, UpstreamRefused, WorkspaceFrozen
-from common.models import Activity, Server, User, Workspace, WorkspaceStatus
+from common.models import Activity, Server, ServerSessions, User, Workspace, WorkspaceStatus
 from common.permissions import WorkspaceRole
 from tests.cast import Cast, join
 from upstream.fake import FakeUpstream
@@ -88,6 +88,23 @@ def test_a_path_that_may_hold_a_key_is_not_told(cast: Cast, upstream: FakeUpstre
     with cast.session() as session:
         told = session.scalars(select(Activity).where(Activity.action == "server.add")).one()
         assert told.details["address"] == upstream.url.removesuffix("/mcp")
+
+
+def test_who_shares_a_session_is_kept_told_and_the_same_after_a_refresh(cast: Cast, upstream: FakeUpstream):
+    before = version(cast)
+    server = add(cast, upstream, sessions="token")
+    assert version(cast) == before + 1
+    with cast.session() as session:
+        assert session.get_one(Server, server.id).sessions is ServerSessions.TOKEN
+        told = session.scalars(select(Activity).where(Activity.action == "server.add")).one()
+        assert told.details["sessions"] == "token"
+    with cast.looks(cast.alice) as ctx:
+        draft = servers.plan_refresh(ctx, cast.workspace.id, server.id)
+    assert draft.sessions is ServerSessions.TOKEN
+    outcome = servers.probe_draft(cast.resources.settings, draft)
+    with cast.acts(cast.alice) as ctx:
+        assert servers.record_probe(ctx, cast.workspace.id, server.id, outcome).sessions is ServerSessions.TOKEN
+    assert add(cast, upstream, prefix="other", path="?other").sessions is ServerSessions.SHARED
 
 
 def test_a_server_that_refuses_is_not_added(cast: Cast, upstream: FakeUpstream):
