@@ -1,19 +1,20 @@
 """The gateway's WSGI application: the one conductor of the stages.
 
-    receive → authenticate → classify → admit → route → forward → relay → record
+    receive → authenticate → classify → admit → route → forward → converse → relay → record
 
 Rule: a stage never calls another. Every way out is a JSON-RPC body; what was noted as begun is recorded once.
 """
 
 import itertools
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
+from gevent.pool import Pool
 
 from common import clock
-from common.admission.records import Question
 from gateway.admission import Admission
 from gateway.catalog.catalogs import Catalogs
 from gateway.directory.snapshots import Snapshots
@@ -23,33 +24,52 @@ from gateway.health import PATHS, Health
 from gateway.http import ClientGone
 from gateway.http import Refusal as HttpRefusal
 from gateway.limits import Buckets
+from gateway.mcp_sessions.store import McpSessions
 from gateway.open_exchanges import Cut, OpenExchanges
-from gateway.protocol.jsonrpc import result_body
+from gateway.open_streams import OpenStreams
+from gateway.parked import ParkedCalls
+from gateway.places import Place
+from gateway.protocol.jsonrpc import Batch, ClientReply, Message, result_body
 from gateway.protocol.methods import CALLS
 from gateway.protocol.refusals import INTERNAL_ERROR, Headers, Refusal, too_busy, unavailable
 from gateway.recorder import Recorder
+from gateway.relayed import RelayedRequests
+from gateway.session_streams import SessionStreams
 from gateway.settings import GatewaySettings
+from gateway.signals import Cancelled, SignalBoard
 from gateway.stages.admit import admit
 from gateway.stages.answer import answer_locally
 from gateway.stages.authenticate import authenticate
-from gateway.stages.classify import classify
+from gateway.stages.classify import classify, classify_bodiless, question_of
+from gateway.stages.converse import converse
 from gateway.stages.forward import forward
+from gateway.stages.heed import cancel, heed_notification, heed_reply
+from gateway.stages.initialize import begin_mcp_session, end_mcp_session, set_log_level
+from gateway.stages.listen import listen, open_get_stream
 from gateway.stages.receive import (
     allowed_origins,
     cross_origin_headers,
     preflight_headers,
     read_body,
     receive,
+    require_event_stream,
     require_media_types,
 )
 from gateway.stages.record import record
 from gateway.stages.relay import relay, render_fault
 from gateway.stages.route import route
+from gateway.stages.split import split
+from gateway.stages.subscribe import subscribe
+from gateway.streamed import StreamedResponse
+from gateway.watches.watches import Watches
+from upstream.eras import Era
 from upstream.faults import UpstreamFault
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 _JSON = ("Content-Type", "application/json")
+# Of one batch; the others wait, so that it takes no more of a server than a busy client does.
+BATCHED_AT_ONCE = 8
 # Notifications take no place in the window; these bounds only keep them from being a flood.
 NOTIFICATIONS_PER_SECOND = 50
 NOTIFICATIONS_AT_ONCE = 200
@@ -59,91 +79,182 @@ _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in H
 log = structlog.get_logger()
 
 
+class Parts(NamedTuple):
+    """What the stages work with; one of each in a process."""
+
+    health: Health
+    admission: Admission
+    snapshots: Snapshots
+    catalogs: Catalogs
+    upstreams: Upstreams
+    recorder: Recorder
+    open_exchanges: OpenExchanges
+    board: SignalBoard
+    mcp_sessions: McpSessions
+    relayed: RelayedRequests
+    parked: ParkedCalls
+    streams: OpenStreams
+    session_streams: SessionStreams
+    watches: Watches
+
+
 class Gateway:
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        boot: str,
-        *,
-        health: Health,
-        admission: Admission,
-        snapshots: Snapshots,
-        catalogs: Catalogs,
-        upstreams: Upstreams,
-        recorder: Recorder,
-        open_exchanges: OpenExchanges,
-    ) -> None:
-        self._settings = settings
+    def __init__(self, settings: GatewaySettings, boot: str, parts: Parts) -> None:
         self._call_ids = (f"{boot}-{number:x}" for number in itertools.count(1))
         self._origins = allowed_origins((settings.gateway_url, settings.portal_url, *settings.allowed_origins))
-        self._health = health
-        self._admission = admission
-        self._snapshots = snapshots
-        self._catalogs = catalogs
-        self._upstreams = upstreams
-        self._recorder = recorder
-        self._open = open_exchanges
+        self._parts = parts
+        parts.board.on(Cancelled, partial(cancel, open_exchanges=parts.open_exchanges))
         self._notifications: Buckets[bytes] = Buckets(
             rate=NOTIFICATIONS_PER_SECOND, burst=NOTIFICATIONS_AT_ONCE, size=10_000
         )
 
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] in PATHS:
-            status, body = self._health.answer(environ["PATH_INFO"])
+            status, body = self._parts.health.answer(environ["PATH_INFO"])
             return self._send(Response(status, body), body, (), start_response)
         began_us = clock.now_us()
         exchange = Exchange(environ, began_us, f"{began_us:x}-{next(self._call_ids)}")
-        try:
-            response = self._answer(exchange)
-        except (Refusal, Cut) as end:
-            response = self._refuse(exchange, end if isinstance(end, Refusal) else end.refusal)
-        except (HttpRefusal, ClientGone):  # the body did not come: the HTTP server has the answer to that
-            self._finish(exchange)
-            raise
-        except Exception:  # whatever we did not foresee: the client gets JSON all the same, and the log the trace
-            log.exception("exchange failed", call_id=exchange.call_id)
-            response = self._refuse(exchange, Refusal(500, INTERNAL_ERROR, "The gateway failed. Try again."))
-        except BaseException:
-            self._finish(exchange)
-            raise
+        response = self._guard(exchange, self._answer)
         cors = cross_origin_headers(exchange, self._origins)
         if isinstance(response.body, bytes):
             exchange.response_bytes = len(response.body)
             self._finish(exchange)
             return self._send(response, response.body, cors, start_response)
         start_response(_STATUS_LINES[response.status], [*response.headers, *cors])
-        return _Stream(exchange, response.body, self._finish)
+        return StreamedResponse(exchange, response.body, self._parts.open_exchanges, self._finish)
+
+    def _guard(self, exchange: Exchange, answer: Callable[[Exchange], Response]) -> Response:
+        """Its answer, or what the client is told instead of one; whatever else ends it is recorded on its way out."""
+        try:
+            return answer(exchange)
+        except (Refusal, Cut) as end:
+            return self._refuse(exchange, end if isinstance(end, Refusal) else end.refusal)
+        except (HttpRefusal, ClientGone):  # the body did not come: the HTTP server has the answer to that
+            self._finish(exchange)
+            raise
+        except Exception:  # whatever we did not foresee: the client gets JSON all the same, and the log the trace
+            log.exception("exchange failed", call_id=exchange.call_id)
+            return self._refuse(exchange, Refusal(500, INTERNAL_ERROR, "The gateway failed. Try again."))
+        except BaseException:
+            self._finish(exchange)
+            raise
 
     def _answer(self, exchange: Exchange) -> Response:
         """Down the stages once; Refusal at any of them."""
-        if exchange.environ["REQUEST_METHOD"] == "OPTIONS":
-            return Response(204, b"", preflight_headers())
+        verb = exchange.environ["REQUEST_METHOD"]
+        if verb == "OPTIONS":
+            return Response(204, b"", preflight_headers(exchange))
         receive(exchange, self._origins)
         authenticate(exchange)
+        if verb != "POST":
+            return self._answer_about_mcp_session(exchange)
         require_media_types(exchange)
-        if self._recorder.is_full:
+        if self._parts.recorder.is_full:
             raise unavailable("The gateway cannot record calls at the moment. Try again in a second.")
         read_body(exchange)
-        question = classify(exchange)
-        self._open.enter(exchange)
-        if question.cost == 0:
-            return self._accept_notification(exchange, question)
-        admit(exchange, question, self._admission, self._snapshots)
-        if exchange.known.message.method not in CALLS:
-            return Response(200, result_body(exchange.request_id, answer_locally(exchange, self._catalogs)))
-        route(exchange, self._catalogs)
+        posted = classify(exchange)
+        if isinstance(posted, Batch):
+            if posted.requests:
+                return self._answer_batch(exchange, posted)
+            return self._heed(exchange, *posted.notifications, *posted.replies)
+        if isinstance(posted, ClientReply) or posted.id is None:
+            return self._heed(exchange, posted)
+        self._open(exchange, cost=1)
+        return self._answer_request(exchange, posted.method)
+
+    def _open(self, exchange: Exchange, *, cost: int) -> None:
+        parts = self._parts
+        parts.open_exchanges.enter(exchange)
+        admit(exchange, question_of(exchange, cost=cost), parts.admission, parts.snapshots)
+
+    def _answer_request(self, exchange: Exchange, method: str) -> Response:
+        """The response to one request that has been admitted."""
+        parts = self._parts
+        if method in CALLS:
+            return self._call(exchange)
+        headers: Headers = ()
+        match exchange.known.spoken.era, method:
+            case Era.MODERN, "subscriptions/listen":
+                return listen(exchange, parts.streams, parts.watches, parts.catalogs)
+            case Era.LEGACY, "resources/subscribe" | "resources/unsubscribe":
+                result = subscribe(exchange, parts.mcp_sessions, parts.catalogs, parts.board)
+            case Era.LEGACY, "logging/setLevel":
+                result = set_log_level(exchange, parts.mcp_sessions)
+            case Era.LEGACY, "initialize":
+                result = answer_locally(exchange, parts.catalogs)
+                headers = (("Mcp-Session-Id", begin_mcp_session(exchange, parts.mcp_sessions)),)
+            case _:
+                result = answer_locally(exchange, parts.catalogs)
+        return Response(200, result_body(exchange.request_id, result), headers)
+
+    def _call(self, exchange: Exchange) -> Response:
+        parts = self._parts
+        route(exchange, parts.catalogs)
         try:
-            upstream = forward(exchange, self._upstreams)
-            return relay(exchange, upstream)
+            if not parts.parked.resume(exchange):
+                forward(exchange, parts.upstreams)
+            changed = partial(parts.watches.hear, Place(exchange.slug, exchange.known.caller.environment))
+            again = partial(forward, exchange, parts.upstreams)
+            return relay(exchange, converse(exchange, parts.relayed, parts.parked, changed, again))
         except UpstreamFault as fault:
             return Response(200, render_fault(exchange, fault))
 
-    def _accept_notification(self, exchange: Exchange, question: Question) -> Response:
-        """A notification is accepted and dropped: there is none yet that this gateway acts on."""
+    def _answer_batch(self, exchange: Exchange, batch: Batch) -> Response:
+        """Several requests at once: all of them are admitted or none, and the answers come together."""
+        exchange.is_call = any(message.method in CALLS for message in batch.requests)
+        self._open(exchange, cost=len(batch.requests))
+        singles = split(exchange, batch.requests)
+        for said in (*batch.notifications, *batch.replies):
+            self._act_on(exchange, said)
+        pool = Pool(BATCHED_AT_ONCE)
+        try:
+            bodies = pool.map(self._answer_single, singles)
+        finally:  # cut, or nobody is there any more: what is under way ends with it
+            pool.kill(block=False)
+        return Response(200, b"[" + b",".join(bodies) + b"]")
+
+    def _answer_single(self, exchange: Exchange) -> bytes:
+        response = self._guard(exchange, self._answer_admitted)
+        body = response.body if isinstance(response.body, bytes) else b""
+        exchange.response_bytes = len(body)
+        self._finish(exchange)
+        return body
+
+    def _answer_admitted(self, exchange: Exchange) -> Response:
+        self._parts.open_exchanges.enter(exchange)
+        return self._answer_request(exchange, exchange.known.message.method)
+
+    def _answer_about_mcp_session(self, exchange: Exchange) -> Response:
+        """GET opens the session's stream, DELETE ends the session."""
+        parts = self._parts
+        classify_bodiless(exchange)
+        self._require_few(exchange)
+        if exchange.is_stream:
+            require_event_stream(exchange)
+            self._open(exchange, cost=0)
+            return open_get_stream(exchange, parts.streams, parts.watches, parts.session_streams)
+        self._open(exchange, cost=0)
+        end_mcp_session(exchange, parts.mcp_sessions, parts.board)
+        return Response(204, b"")
+
+    def _heed(self, exchange: Exchange, *said: Message | ClientReply) -> Response:
+        """What needs no answer is accepted, once the token has been judged."""
+        self._require_few(exchange)
+        self._open(exchange, cost=0)
+        for each in said:
+            self._act_on(exchange, each)
+        return Response(202, b"")
+
+    def _act_on(self, exchange: Exchange, said: Message | ClientReply) -> None:
+        if isinstance(said, ClientReply):
+            heed_reply(exchange, said, self._parts.relayed)
+        else:
+            heed_notification(exchange, said, self._parts.board, self._parts.upstreams)
+
+    def _require_few(self, exchange: Exchange) -> None:
+        """What takes no place in the window must not be a flood either."""
         if not self._notifications.take(exchange.digest, clock.monotonic()):
             raise too_busy("Too many notifications at once. Send fewer.")
-        admit(exchange, question, self._admission, self._snapshots)
-        return Response(202, b"")
 
     def _refuse(self, exchange: Exchange, refusal: Refusal | None) -> Response:
         """The answer to a refused, cut or failed exchange; None when nobody is there to read it."""
@@ -154,12 +265,15 @@ class Gateway:
 
     def _finish(self, exchange: Exchange) -> None:
         """The exchange is over: no cut reaches it any more, its reply is closed, its end is recorded."""
-        self._open.leave(exchange)
+        parts = self._parts
+        parts.open_exchanges.leave(exchange)
+        for relayed_id in exchange.asked.values():
+            parts.relayed.withdraw(relayed_id)
         try:
             if exchange.reply is not None:
                 exchange.reply.close()
         finally:
-            record(exchange, self._recorder)
+            record(exchange, parts.recorder)
 
     def _send(self, response: Response, body: bytes, cors: Headers, start_response: StartResponse) -> list[bytes]:
         headers = [*response.headers, *cors]
@@ -167,24 +281,3 @@ class Gateway:
             headers.append(_JSON)
         start_response(_STATUS_LINES[response.status], headers)
         return [body]
-
-
-class _Stream:
-    """A streamed response; closing it ends the exchange."""
-
-    def __init__(self, exchange: Exchange, events: Generator[bytes], finish: Callable[[Exchange], None]) -> None:
-        self._exchange = exchange
-        self._events = events
-        self._finish = finish
-
-    def __iter__(self) -> "_Stream":
-        return self
-
-    def __next__(self) -> bytes:
-        event = next(self._events)
-        self._exchange.response_bytes += len(event)
-        return event
-
-    def close(self) -> None:
-        self._events.close()
-        self._finish(self._exchange)

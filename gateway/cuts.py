@@ -14,7 +14,7 @@ from gateway.directory.loader import DirectoryUnavailable
 from gateway.directory.snapshots import Snapshots
 from gateway.exchange import Exchange
 from gateway.open_exchanges import OpenExchanges
-from gateway.protocol.methods import CALLS
+from gateway.parked import ParkedCalls
 from gateway.protocol.refusals import INVALID_PARAMS, Refusal, unavailable
 
 # A blocking read returns after this long without news, so that a dead connection is noticed.
@@ -25,11 +25,19 @@ SHARDS = tuple(range(redis_keys.SHARDS))
 
 
 class Cuts:
-    def __init__(self, asker: Asker, admission: Admission, snapshots: Snapshots, open_exchanges: OpenExchanges) -> None:
+    def __init__(
+        self,
+        asker: Asker,
+        admission: Admission,
+        snapshots: Snapshots,
+        open_exchanges: OpenExchanges,
+        parked: ParkedCalls,
+    ) -> None:
         self._asker = asker
         self._admission = admission
         self._snapshots = snapshots
         self._open = open_exchanges
+        self._parked = parked
 
     def run(self) -> None:
         """Raises Unavailable when Redis does not answer; started again, it asks about everything that is open."""
@@ -42,6 +50,7 @@ class Cuts:
                     if cut.digest is not None
                     else self._open.of_workspace(cut.slug)
                 )
+                self._parked.cut(cut.slug, cut.digest)
                 self.review(named)
 
     def review_all(self) -> None:
@@ -67,13 +76,14 @@ class Cuts:
 
     def _find_refusal(self, exchange: Exchange) -> Refusal | None:
         """Why the exchange may not go on; None when it may; a 503 when nobody can tell at the moment."""
-        message, _, _, _ = exchange.known
         question = Question(
             slug=exchange.slug,
             digest=exchange.digest,
             call_id=f"{exchange.call_id}-review",
             cost=0,
-            is_call=message.method in CALLS,
+            is_call=exchange.is_call,
+            # A stream ends with its session; a call that was admitted goes on without.
+            session=exchange.mcp_session_id if exchange.is_stream else "",
         )
         try:
             answer = self._admission.ask(question)

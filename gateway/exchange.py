@@ -3,20 +3,24 @@
 Rule: each stage fills in its own fields and reads those of the stages before it; nothing outlives the response.
 """
 
-from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+import math
+from collections.abc import Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from msgspec import Raw
 
 from common import clock
 from gateway.directory.callers import Caller, parse_caller
+from gateway.mcp_sessions.records import McpSession
 from gateway.protocol.eras import Spoken
-from gateway.protocol.jsonrpc import Message
+from gateway.protocol.jsonrpc import Members, Message
 from gateway.protocol.refusals import Headers
+from upstream.eras import Era
 
 if TYPE_CHECKING:
     from common.admission.records import Answer
     from gateway.catalog.merge import Route
     from gateway.directory.snapshots import Snapshot
-    from upstream.client import Reply
 
 
 class Response:
@@ -30,26 +34,55 @@ class Response:
         self.headers = headers
 
 
+class Replying(Protocol):
+    """A server's reply, as `upstream.answers.Reply` gives it and as it comes by way of another process."""
+
+    message: Members | None
+    era: Era
+
+    @property
+    def events(self) -> Iterator[Members] | None: ...
+
+    def answer(self, request_id: Raw, outcome: Mapping[str, Raw]) -> None: ...
+
+    def extend(self, seconds: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Exchange:
-    """Times are microseconds since the epoch (`began_us`, `ended_us`) or lengths (`upstream_us`)."""
+    """Times are microseconds since the epoch (`began_us`) or lengths (`upstream_us`), and seconds on the monotonic
+    clock (`called_at`, `deadline`).
+
+    `progress_token` is ours, as JSON, of the call at the server; `asked` are the questions of the server that the
+    client has before it: their ids as JSON, and the ids under which they were passed on.
+    """
 
     __slots__ = (
         "answer",
+        "asked",
         "began_us",
         "body",
         "call_id",
         "called_at",
         "client",
+        "deadline",
         "decision",
         "digest",
         "environ",
         "greenlet",
+        "is_batched",
+        "is_call",
+        "is_stream",
         "is_watched",
+        "mcp_session",
+        "mcp_session_id",
         "message",
         "mirrored",
         "must_ask_again",
         "noted",
         "outcome",
+        "progress_token",
         "reply",
         "response_bytes",
         "route",
@@ -68,11 +101,19 @@ class Exchange:
         self.body = b""
         self.message: Message | None = None
         self.spoken: Spoken | None = None
+        self.is_call = False
+        self.is_stream = False  # it is open for as long as the client likes
+        self.is_batched = False  # its answer is one of several: nothing can be said or asked before it
+        self.mcp_session_id = ""
+        self.mcp_session: McpSession | None = None
         self.answer: Answer | None = None
         self.snapshot: Snapshot | None = None
         self.route: Route | None = None
         self.mirrored: dict[str, str] | None = None
-        self.reply: Reply | None = None
+        self.reply: Replying | None = None
+        self.progress_token = b""
+        self.asked: dict[bytes, str] = {}
+        self.deadline = math.inf
         self.greenlet: Any = None
         self.is_watched = False
         self.must_ask_again = False  # a cut has come by since admission was asked
@@ -92,6 +133,13 @@ class Exchange:
     def request_id(self) -> bytes:
         """The request's id as JSON; `null` while it is unknown."""
         return (self.message.id if self.message else None) or b"null"
+
+    @property
+    def call_timeout(self) -> float:
+        """How long its server has for an answer, in seconds: the server's own time or the workspace's."""
+        if self.route is None or self.snapshot is None:
+            raise RuntimeError("Only a call that has a route has its time.")
+        return min(self.route.server.timeout, self.snapshot.execution_timeout)
 
     @property
     def known(self) -> "Known":

@@ -5,6 +5,7 @@ waits, as an exception raised in its greenlet, and never after it has left.
 """
 
 from functools import partial
+from typing import Any
 
 from gevent import GreenletExit, getcurrent
 from gevent.hub import get_hub
@@ -12,6 +13,12 @@ from gevent.hub import get_hub
 from gateway.exchange import Exchange
 from gateway.protocol.refusals import Refusal, too_busy
 from upstream.eras import Era
+
+_Key = tuple[str, bytes, bool]  # slug, digest, whether they are streams
+
+
+def _key_of(exchange: Exchange) -> _Key:
+    return exchange.slug, exchange.digest, exchange.is_stream
 
 
 class Cut(GreenletExit):
@@ -23,16 +30,21 @@ class Cut(GreenletExit):
 
 
 class OpenExchanges:
-    def __init__(self, max_concurrent: int) -> None:
+    def __init__(self, max_concurrent: int, max_streams: int) -> None:
+        """How many calls, and how many streams without an end, a token may have open here."""
         self._max_concurrent = max_concurrent
-        self._open: dict[tuple[str, bytes], set[Exchange]] = {}
+        self._max_streams = max_streams
+        self._open: dict[_Key, set[Exchange]] = {}
 
     def enter(self, exchange: Exchange) -> None:
         """Refuses (429) when the token has too many under way."""
-        key = (exchange.slug, exchange.digest)
+        key = _key_of(exchange)
         siblings = self._open.get(key)
         if siblings is None:
             siblings = self._open[key] = set()
+        elif exchange.is_stream:
+            if len(siblings) >= self._max_streams:
+                raise too_busy(f"This token has {self._max_streams} streams open; close one of them.")
         elif len(siblings) >= self._max_concurrent:
             raise too_busy(f"This token has {self._max_concurrent} calls under way; wait for one of them to end.")
         exchange.greenlet = getcurrent()
@@ -43,17 +55,24 @@ class OpenExchanges:
         if exchange.greenlet is None:
             return
         exchange.greenlet = None
-        key = (exchange.slug, exchange.digest)
+        key = _key_of(exchange)
         siblings = self._open[key]
         siblings.discard(exchange)
         if not siblings:
             del self._open[key]
 
     def of_token(self, slug: str, digest: bytes) -> list[Exchange]:
-        return list(self._open.get((slug, digest), ()))
+        return [*self._open.get((slug, digest, False), ()), *self._open.get((slug, digest, True), ())]
 
     def of_workspace(self, slug: str) -> list[Exchange]:
-        return [exchange for (its_slug, _), siblings in self._open.items() if its_slug == slug for exchange in siblings]
+        return [exchange for key, siblings in self._open.items() if key[0] == slug for exchange in siblings]
+
+    def find_request(self, slug: str, digest: bytes, mcp_session: str, request_id: bytes) -> Exchange | None:
+        """The call of a session that is under way here under the client's own id (as JSON)."""
+        for exchange in self._open.get((slug, digest, False), ()):
+            if exchange.mcp_session_id == mcp_session and exchange.request_id == request_id:
+                return exchange
+        return None
 
     def all(self) -> list[Exchange]:
         return [exchange for siblings in self._open.values() for exchange in siblings]
@@ -67,8 +86,13 @@ class OpenExchanges:
             if exchange.is_watched or exchange.began_us > before_us or exchange.spoken is None:
                 continue
             exchange.is_watched = True
-            if exchange.spoken.era is Era.MODERN:
+            if exchange.spoken.era is Era.MODERN or exchange.is_stream:
                 exchange.environ["stoa.connection"].watch(partial(self.cut, exchange, None))
+
+    def hand_to(self, exchange: Exchange, greenlet: Any) -> None:
+        """Another greenlet brings the exchange to its end: a cut reaches it there."""
+        if exchange.greenlet is not None:
+            exchange.greenlet = greenlet
 
     def cut(self, exchange: Exchange, refusal: Refusal | None) -> None:
         """Ends the exchange: with this refusal while its answer has not begun, silently afterwards."""

@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import gevent
 import structlog
@@ -23,8 +24,9 @@ from common.errors import Unavailable
 from common.logs import configure_logs
 from common.sealing.keyring import Keyring
 from common.settings import read_or_exit
+from common.signals import Signals
 from gateway.admission import Admission
-from gateway.app import Gateway
+from gateway.app import Gateway, Parts
 from gateway.asking import Questions, spawn_forever
 from gateway.catalog.catalogs import Catalogs
 from gateway.cuts import Cuts
@@ -33,15 +35,27 @@ from gateway.directory.snapshots import Snapshots
 from gateway.directory.upstreams import Upstreams
 from gateway.health import Health
 from gateway.http import HttpLimits, Server
+from gateway.mcp_sessions.store import McpSessions
+from gateway.mcp_sessions.upstream import StoredSessions
 from gateway.open_exchanges import OpenExchanges
+from gateway.open_streams import OpenStreams
+from gateway.parked import ParkedCalls
+from gateway.protocol.refusals import unavailable
 from gateway.recorder import Recorder
+from gateway.relayed import RelayedRequests
+from gateway.request_states import RequestStates
+from gateway.session_streams import SessionStreams
 from gateway.settings import GatewaySettings
+from gateway.signals import SessionEnded, SignalBoard
+from gateway.watches.watches import Watches
 from upstream.address import Addresses
 from upstream.wire import Pool, WireLimits
 
 # A load balancer and the deployment give a process this long to answer what it has begun.
 DRAIN_SECONDS = 25
 TICK_SECONDS = 1
+# What is cut ends within a turn of the loop, and queues its record.
+CUT_SECONDS = 0.05
 # Calls shorter than this cost no watcher for their client's leaving.
 WATCH_AFTER_US = 1_000_000
 DATABASE_CONNECTIONS = 4
@@ -79,29 +93,51 @@ class Process:
 
     def __init__(self, settings: GatewaySettings, listener: socket.socket) -> None:
         self.boot = secrets.token_hex(6)
-        self._asker = Asker(connect(settings.redis_url), self.boot, settings.rate_window_us)
+        redis = connect(settings.redis_url)
+        self._asker = Asker(redis, self.boot, settings.rate_window_us)
+        self._board = SignalBoard(Signals(redis, self.boot), self.boot)
         self._recorder = Recorder(self._asker)
         self._health = Health(self._recorder)
         self._questions = Questions(self._asker, self._end_abandoned)
         loader = Loader(make_engine(settings.database_url, read_only=True, pool_size=DATABASE_CONNECTIONS))
         snapshots = Snapshots(loader.read_snapshot)
-        limits = WireLimits(body_bytes=settings.max_result)
-        pool = Pool(Addresses(private=settings.allow_private_upstreams), limits=limits)
-        self._upstreams = Upstreams(Keyring(settings.master_keys), pool, allow_http=settings.allow_http_upstreams)
         admission = Admission(self._questions, self._asker, loader, settings.rate_window_us)
-        self._open = OpenExchanges(settings.max_concurrent)
-        self._cuts = Cuts(self._asker, admission, snapshots, self._open)
+        self._open = OpenExchanges(settings.max_concurrent, settings.max_open_streams)
+        self._parked = ParkedCalls(self.boot, RequestStates(settings.master_keys), self._board)
+        self._cuts = Cuts(self._asker, admission, snapshots, self._open, self._parked)
+        limits = WireLimits(body_bytes=settings.max_result)
+        self._upstreams = Upstreams(
+            Keyring(settings.master_keys),
+            Pool(Addresses(private=settings.allow_private_upstreams), limits=limits),
+            partial(StoredSessions, redis),
+            allow_http=settings.allow_http_upstreams,
+        )
+        catalogs = Catalogs(self._upstreams, self._board.tell_all)
+        mcp_sessions = McpSessions(redis)
+        relayed = RelayedRequests(self.boot, self._board)
+        self._streams = OpenStreams()
+        self._watches = Watches(self._streams, self._upstreams, snapshots, admission, self._board, catalogs, relayed)
         self._gateway = Gateway(
             settings,
             self.boot,
-            health=self._health,
-            admission=admission,
-            snapshots=snapshots,
-            catalogs=Catalogs(self._upstreams),
-            upstreams=self._upstreams,
-            recorder=self._recorder,
-            open_exchanges=self._open,
+            Parts(
+                health=self._health,
+                admission=admission,
+                snapshots=snapshots,
+                catalogs=catalogs,
+                upstreams=self._upstreams,
+                recorder=self._recorder,
+                open_exchanges=self._open,
+                board=self._board,
+                mcp_sessions=mcp_sessions,
+                relayed=relayed,
+                parked=self._parked,
+                streams=self._streams,
+                session_streams=SessionStreams(self._streams, self._watches, mcp_sessions, self._board),
+                watches=self._watches,
+            ),
         )
+        self._board.on(SessionEnded, self._end_mcp_session)
         self._server = Server(listener, self._gateway, HttpLimits(max_body=settings.max_body))
 
     def start(self) -> None:
@@ -109,6 +145,9 @@ class Process:
             self._questions.run,
             self._recorder.run,
             self._cuts.run,
+            self._board.run,
+            self._watches.run,
+            self._streams.keep_alive,
             self._keep_epoch,
             self._keep_house,
         )
@@ -120,7 +159,12 @@ class Process:
         """Take nothing new, answer what has begun, write every end."""
         self._health.is_draining = True
         self._server.stop_accepting()
+        self._streams.finish_all()
         cut = self._server.drain(DRAIN_SECONDS)
+        self._watches.close(TICK_SECONDS)
+        for exchange in self._open.all():  # what outlives its client, or this process's patience
+            self._open.cut(exchange, unavailable("The gateway is being restarted. Try again in a second."))
+        gevent.sleep(CUT_SECONDS)
         self._recorder.drain(TICK_SECONDS)
         self._server.close()
         log.info("ended", connections_cut=cut, records_unwritten=self._recorder.waiting)
@@ -144,6 +188,11 @@ class Process:
             gevent.sleep(TICK_SECONDS)
             self._open.watch_clients(clock.now_us() - WATCH_AFTER_US)
             self._upstreams.sweep()
+            self._parked.sweep()
+
+    def _end_mcp_session(self, ended: SessionEnded) -> None:
+        """What servers keep for this session alone is over as well."""
+        self._upstreams.end_mcp_session(ended.slug, ended.session)
 
     def _end_abandoned(self, question: Question) -> None:
         """Nobody waits any more for this call that was admitted: end it, so that no note of it stays."""

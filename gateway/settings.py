@@ -8,8 +8,8 @@ from common.settings import Environment, SharedSettings, shared_fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings(SharedSettings):
-    """`port` 0 takes a free one. Sizes in bytes. `max_concurrent` counts a token's calls under way in
-    one process, the streams that answer them included."""
+    """`port` 0 takes a free one. Sizes in bytes. Of one token in one process, `max_concurrent` counts the calls under
+    way, the streams that answer them included, and `max_open_streams` those that only listen."""
 
     host: str
     port: int
@@ -17,6 +17,7 @@ class GatewaySettings(SharedSettings):
     max_body: int
     max_result: int
     max_concurrent: int
+    max_open_streams: int
 
     @classmethod
     def read(cls, environment: Environment) -> Self:
@@ -28,4 +29,5 @@ class GatewaySettings(SharedSettings):
             max_body=environment.integer("STOA_MAX_REQUEST", 4 << 20, minimum=1024, maximum=64 << 20),
             max_result=environment.integer("STOA_MAX_RESULT", 16 << 20, minimum=1024, maximum=256 << 20),
             max_concurrent=environment.integer("STOA_MAX_CONCURRENT_CALLS", 64, minimum=1, maximum=100_000),
+            max_open_streams=environment.integer("STOA_MAX_OPEN_STREAMS", 256, minimum=1, maximum=100_000),
         )

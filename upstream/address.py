@@ -86,7 +86,10 @@ class Addresses:
 
 
 def _unknown(host: str) -> UpstreamFault:
-    return UpstreamFault("dns", f"There is no address for the name {host}. Check the URL for a typing error.")
+    return UpstreamFault(
+        "dns",
+        f"There is no address for the name {host}. Check the URL; if it was right until now, try again in a moment.",
+    )
 
 
 def _refused(host: str) -> UpstreamFault:

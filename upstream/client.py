@@ -2,26 +2,30 @@
 
 Rule: a request is sent once. The only second sending is to a legacy server that answered 404 to our
 session, which means that it did not look at the request. Keep an Upstream as long as its target
-stays the same: it holds the connections, the session and the verdict on the era. Never share one
+stays the same: it holds the connections, the sessions and the verdict on the era. Never share one
 between workspaces.
 """
 
-import contextlib
+import math
 import ssl
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from common.clock import monotonic
 from upstream.address import Addresses
-from upstream.answers import Reply, fault_of_status, find_answer, read_reply
+from upstream.answers import Reply, find_answer, read_reply
+from upstream.breaker import Breaker
 from upstream.connection import Connection, time_left
-from upstream.eras import REQUEST_CODES, UNSUPPORTED_VERSION, Era, error_code
+from upstream.eras import META_LOG_LEVEL, REQUEST_CODES, UNSUPPORTED_VERSION, Era, error_code
 from upstream.faults import UpstreamFault
+from upstream.levels import rank_of
+from upstream.lists import LISTS, Items, read_pages
+from upstream.opening import VERDICT_SECONDS, Opened, Opener, Session
+from upstream.parties import NOBODY, Party, SessionStore
+from upstream.posts import StreamLine, give_up, post
 from upstream.requests import (
     Message,
     Phrasebook,
@@ -33,24 +37,15 @@ from upstream.requests import (
     render_notification,
     render_post,
 )
-from upstream.sessions import FAREWELL_SECONDS, Opened, Session, Sessions
+from upstream.sessions import Sessions
 from upstream.target import Target
+from upstream.watches import Watch, Watcher
 from upstream.wire import Pool
 
-MAX_PAGES = 100
-MAX_ITEMS = 10_000
-MAX_LIST_BYTES = 8 * 1024 * 1024  # kept three times over, for each workspace and environment
+# Of a server that has forgotten all its sessions, another process may have stored one that is forgotten too.
+MAX_FORGOTTEN = 3
 PROBE_SECONDS = 10.0
-
-# Which capability a server claims for each list, and the member of the result that holds the items.
-LISTS = {
-    "tools/list": ("tools", "tools"),
-    "prompts/list": ("prompts", "prompts"),
-    "resources/list": ("resources", "resources"),
-    "resources/templates/list": ("resources", "resourceTemplates"),
-}
-
-_NULL = msgspec.Raw(b"null")
+WATCH_OPEN_SECONDS = 10.0  # nobody waits for a watch; the server gets the time of a slow one
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,50 +68,67 @@ class Asked(NamedTuple):
     meta: Message | None = None
     capabilities: bytes | None = None
     mirrored: Mapping[str, str] | None = None
+    party: Party = NOBODY
+    log_level: str = ""
 
 
 class Upstream:
     """Safe for threads and greenlets; each method blocks at most for its time."""
 
-    def __init__(self, target: Target, pool: Pool, client_name: str, client_version: str):
+    def __init__(
+        self,
+        target: Target,
+        pool: Pool,
+        client_name: str,
+        client_version: str,
+        *,
+        store: SessionStore | None = None,
+    ):
         """Raises UpstreamFault for a URL or a header that is not allowed; connects to nothing."""
         self._target = target
         self._lane = pool.lane(target)
+        self._authority = self._lane.place.authority
         self._phrasebook = Phrasebook(target, self._lane.place, client_name, client_version)
-        self._sessions = Sessions(self._lane, self._phrasebook)
+        opener = Opener(self._lane, self._phrasebook)
+        self._sessions = Sessions(opener, self._authority, store)
+        self._watcher = Watcher(self._lane, self._phrasebook, opener)
+        self._breaker = Breaker(self._authority)
+        self._lists_not_before = 0.0
 
     def open(self, timeout: float | None = None) -> Opened:
         """What the server says of itself, asked for at most once an hour."""
-        return self._sessions.current(self._deadline(timeout)).opened
+        return self._sessions.current(NOBODY, self._deadline(timeout)).opened
 
     def list_tools(self, timeout: float | None = None) -> list[bytes]:
         """All pages; each tool is a JSON object, byte for byte as the server wrote it."""
-        return self.list_items("tools/list", timeout)
+        return self.list_items("tools/list", timeout).items
 
-    def list_items(self, method: str, timeout: float | None = None) -> list[bytes]:
-        """All pages of one of the LISTS; nothing where the server does not claim to have any."""
+    def list_items(self, method: str, timeout: float | None = None) -> Items:
+        """All pages of one of the LISTS; nothing where the server does not claim to have any.
+
+        Raises UpstreamFault; `rate_limited` at once for as long as the server has asked to be left alone.
+        """
         deadline = self._deadline(timeout)
-        capability, member = LISTS[method]
-        if capability != "tools" and not self._sessions.current(deadline).opened.can(capability):
-            return []
-        items: list[bytes] = []
-        seen: set[str] = set()
-        params: Message = {}
-        size = 0
-        for _ in range(MAX_PAGES):
-            response = self._call(Asked(method, params), deadline).response()
-            page, cursor = self._read_page(response, member)
-            items += page
-            size += sum(map(len, page))
-            if len(items) > MAX_ITEMS or size > MAX_LIST_BYTES:
-                raise self._fault("too_large", f"lists more {capability} than can be taken in")
-            if cursor is None:
-                return items
-            if cursor in seen:
-                raise self._fault("not_mcp", f"lists its {capability} in a circle")
-            seen.add(cursor)
-            params = {"cursor": msgspec.Raw(msgspec.json.encode(cursor))}
-        raise self._fault("too_large", f"lists its {capability} on more than {MAX_PAGES} pages")
+        wait = self._lists_not_before - monotonic()
+        if wait > 0:
+            raise UpstreamFault(
+                "rate_limited",
+                f"{self._authority} has had too many requests (429). Try again in {math.ceil(wait)} s.",
+                retry_after=math.ceil(wait),
+            )
+        try:
+            capability, _ = LISTS[method]
+            if capability != "tools":
+                with self._breaker:
+                    opened = self._sessions.current(NOBODY, deadline).opened
+                if not opened.can(capability):
+                    is_modern = opened.era is Era.MODERN
+                    return Items([], int(VERDICT_SECONDS * 1000) if is_modern else 0, is_public=is_modern)
+            return read_pages(method, lambda params: self._call(Asked(method, params), deadline), self._authority)
+        except UpstreamFault as fault:
+            if fault.code == "rate_limited" and fault.retry_after:
+                self._lists_not_before = monotonic() + fault.retry_after
+            raise
 
     def call(
         self,
@@ -128,110 +140,136 @@ class Upstream:
         capabilities: bytes | None = None,
         mirrored: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        party: Party = NOBODY,
+        log_level: str = "",
     ) -> Reply:
         """Send one request under an id of our own; params leave byte for byte.
 
         `name` is what Mcp-Name carries (else taken from the params), `meta` goes out as `_meta`,
         `capabilities` is the caller's raw JSON object and `mirrored` what goes into headers beside the
-        body, both for modern servers. Seconds for everything
+        body, both for modern servers; in which session of a legacy one it goes says `party`. `log_level`
+        is how much the caller wants to hear. Seconds for everything
         up to the last event. Raises UpstreamFault, also from the reply's events.
         """
-        asked = Asked(method, params, name, meta, capabilities, mirrored)
+        asked = Asked(method, params, name, meta, capabilities, mirrored, party, log_level)
         return self._call(asked, self._deadline(timeout))
 
-    def send(self, body: bytes, timeout: float | None = None) -> None:
-        """Post a notification, or the answer to a request of the server's, within the current session."""
-        deadline = self._deadline(timeout)
-        session = self._sessions.current(deadline)
-        connection = self._lane.ask(render_post(session.head, body), deadline)
-        status, headers = connection.status, connection.headers
-        said = connection.read(deadline)
-        if status >= 300:
-            raise fault_of_status(status, headers, said, connection.authority)
+    def notify(self, party: Party, method: str, params: Mapping[str, object] | None = None) -> None:
+        """Tell a legacy server something in this party's session; nothing where none is open. Raises UpstreamFault."""
+        session = self._sessions.find(party)
+        if session is not None and session.opened.era is Era.LEGACY:
+            post(self._lane, session, render_notification(method, params))
+
+    def find_session(self, party: Party) -> bool:
+        """Whether this party has a session of its own with a legacy server, opened here or by another process."""
+        session = self._sessions.find(party)
+        return session is not None and session.opened.era is Era.LEGACY
+
+    def watch(self, uris: frozenset[str] = frozenset(), timeout: float = WATCH_OPEN_SECONDS) -> Watch:
+        """Hear of changes of the server's lists and of these resources; returns when the server listens to us.
+
+        Raises UpstreamFault: `no_stream` where the server tells of nothing.
+        """
+        deadline = monotonic() + timeout
+        session = self._sessions.current(NOBODY, deadline)
+        if session.opened.era is Era.MODERN:
+            return self._watcher.listen(session, uris, deadline)
+        return self._watcher.stand_by(uris, deadline)
+
+    def follow(self, party: Party, timeout: float = WATCH_OPEN_SECONDS) -> Watch:
+        """Hear what a legacy server says in this party's session, opened where there is none. As `watch` raises."""
+        deadline = monotonic() + timeout
+        session = self._sessions.current(party, deadline)
+        if session.opened.era is Era.MODERN:
+            raise UpstreamFault("no_stream", f"{self._authority} keeps no sessions.")
+        try:
+            return self._watcher.follow(session, deadline)
+        except UpstreamFault as fault:
+            if fault.code != "not_found":
+                raise
+        self._sessions.forget(session)
+        return self._watcher.follow(self._sessions.current(party, deadline), deadline)
+
+    def end(self, party: Party) -> None:
+        """End this party's session, wherever it was opened; at most two seconds long."""
+        self._sessions.end(party)
+
+    def end_principal(self, principal: str) -> None:
+        """End the sessions that are kept for this principal here, whatever its capabilities."""
+        for party in self._sessions.parties():
+            if party.principal == principal:
+                self._sessions.end(party)
+
+    def is_held(self) -> bool:
+        """Whether a stream or a watch is open in one of its sessions: then it is not the time to close it."""
+        return self._sessions.is_held()
+
+    def sweep(self, horizon: float) -> None:
+        """End the sessions that no call has used since (monotonic seconds). Call it every few seconds."""
+        self._sessions.sweep(horizon)
 
     def close(self) -> None:
-        """End the session, at most two seconds long, and close what is idle."""
-        self._sessions.end()
+        """End the sessions that no other process uses, at most two seconds long, and close what is idle."""
+        self._sessions.close()
         self._lane.close()
 
     def _deadline(self, timeout: float | None) -> float:
         return monotonic() + (self._target.timeout if timeout is None else timeout)
 
     def _call(self, asked: Asked, deadline: float) -> Reply:
-        session = self._sessions.current(deadline)
-        request_id = new_request_id()
-
-        def ask() -> Connection:
-            body, extra = self._render(session, request_id, asked)
-            return self._lane.ask(render_post(session.head, body, extra), deadline)
-
-        try:
-            connection = ask()
-            if connection.status == 404 and session.session_id is not None:
-                answer = find_answer(connection.read(deadline), request_id)
-                if answer is not None and ("result" in answer or error_code(answer) in REQUEST_CODES):
-                    return Reply(answer)
-                self._sessions.forget(session)
-                session = self._sessions.current(deadline)
-                connection = ask()
-            reply = read_reply(connection, request_id, deadline, partial(self._give_up, session, request_id))
-        except UpstreamFault as fault:
-            if fault.code in ("not_mcp", "not_found"):
-                self._sessions.forget(session)  # it may have become another server: the next call asks
-            elif fault.code == "timeout":
-                self._give_up(session, request_id)
-            raise
-        except BaseException:  # a greenlet killed because its caller has gone: the server is told as well
-            self._give_up(session, request_id)
-            raise
+        with self._breaker:
+            session = self._session(asked, deadline)
+            request_id = new_request_id()
+            try:
+                connection = self._send(session, request_id, asked, deadline)
+                tries = MAX_FORGOTTEN
+                while connection.status == 404 and session.session_id is not None and tries:
+                    answer = find_answer(connection.read(deadline), request_id)
+                    if answer is not None and ("result" in answer or error_code(answer) in REQUEST_CODES):
+                        return Reply(answer)
+                    self._sessions.forget(session)
+                    session = self._session(asked, deadline)
+                    connection = self._send(session, request_id, asked, deadline)
+                    # A server that forgets even what it has just opened will go on to do so.
+                    tries = tries - 1 if session.is_resumed else 0
+                reply = read_reply(connection, request_id, deadline)
+            except UpstreamFault as fault:
+                if fault.code in ("not_mcp", "not_found"):
+                    self._sessions.forget(session)  # it may have become another server: the next call asks
+                elif fault.code == "timeout":
+                    give_up(self._lane, session, request_id)
+                raise
+            except BaseException:  # a greenlet killed because its caller has gone: the server is told as well
+                give_up(self._lane, session, request_id)
+                raise
         reply.era = session.opened.era
-        if reply.message is not None and error_code(reply.message) == UNSUPPORTED_VERSION:
+        if reply.message is None:
+            reply.attach(StreamLine(self._lane, session, request_id))
+        elif error_code(reply.message) == UNSUPPORTED_VERSION:
             self._sessions.forget(session)
         return reply
 
+    def _session(self, asked: Asked, deadline: float) -> Session:
+        """The session for this request, in which the server is as talkative as its caller wants."""
+        session = self._sessions.current(asked.party, deadline)
+        if asked.log_level and session.opened.era is Era.LEGACY and rank_of(asked.log_level) < session.level:
+            self._sessions.raise_level(session, asked.log_level, deadline)
+        return session
+
+    def _send(self, session: Session, request_id: str, asked: Asked, deadline: float) -> Connection:
+        body, extra = self._render(session, request_id, asked)
+        return self._lane.ask(render_post(session.head, body, extra), deadline)
+
     def _render(self, session: Session, request_id: str, asked: Asked) -> tuple[bytes, bytes]:
         """The body, and the header lines that are this request's alone."""
-        method, params, name, meta, capabilities, mirrored = asked
+        method, params, name, meta, capabilities, mirrored, _, log_level = asked
         if session.opened.era is Era.LEGACY:
             return render_legacy(request_id, method, params, meta), b""
+        if log_level:
+            meta = {**(meta or {}), META_LOG_LEVEL: msgspec.Raw(msgspec.json.encode(log_level))}
         body = render_modern(request_id, method, params, meta, self._phrasebook.client, capabilities)
         lines = modern_lines(method, params, name)
         return body, lines + param_lines(mirrored) if mirrored else lines
-
-    def _give_up(self, session: Session, request_id: str) -> None:
-        """Tell a legacy server that nobody waits any more; to a modern one the closed connection says it.
-
-        In a thread of its own: whoever gives up has no time left.
-        """
-        if session.opened.era is not Era.LEGACY:
-            return
-        body = render_notification("notifications/cancelled", {"requestId": request_id})
-
-        def tell() -> None:
-            deadline = monotonic() + FAREWELL_SECONDS
-            with contextlib.suppress(UpstreamFault):
-                self._lane.ask(render_post(session.head, body), deadline).read(deadline)
-
-        threading.Thread(target=tell, name="cancel", daemon=True).start()
-
-    def _read_page(self, response: Message, member: str) -> tuple[list[bytes], str | None]:
-        """The items of one page, and the cursor of the next."""
-        if "error" in response:
-            raise self._fault("not_mcp", f"refused to list its {member}")
-        if len(bytes(response["result"])) > MAX_LIST_BYTES:  # before each of a million empty objects becomes one here
-            raise self._fault("too_large", f"lists more {member} than can be taken in")
-        try:
-            result = msgspec.json.decode(response["result"], type=Message)
-            items = [bytes(item) for item in msgspec.json.decode(result[member], type=list[msgspec.Raw])]
-            cursor = msgspec.json.decode(result.get("nextCursor", _NULL), type=str | None)
-        except (KeyError, msgspec.DecodeError, RecursionError):
-            items, cursor = [b""], None
-        if not all(item.startswith(b"{") for item in items):
-            raise self._fault("invalid_json", f"sent a list of {member} that is not MCP")
-        return items, cursor
-
-    def _fault(self, code: str, what: str) -> UpstreamFault:
-        return UpstreamFault(code, f"{self._lane.place.authority} {what}.")
 
 
 def probe(

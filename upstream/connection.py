@@ -31,6 +31,19 @@ class WireLimits:
     open_connections: int = 256
 
 
+class Deadline:
+    """Until when a stream is read; it can be moved while somebody waits for the next piece."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: float):
+        self.at = at
+
+    def extend(self, seconds: float) -> None:
+        """At least so many seconds from now."""
+        self.at = max(self.at, monotonic() + seconds)
+
+
 class Unsent(Exception):
     """A kept connection turned out dead before a byte had left: a fresh one may be used."""
 
@@ -155,7 +168,7 @@ class Connection:
         self.release()
         return body
 
-    def pieces(self, deadline: float) -> Iterator[bytes]:
+    def pieces(self, deadline: Deadline) -> Iterator[bytes]:
         """The body as it arrives; whoever stops early must `release` the connection."""
         try:
             while True:
@@ -164,7 +177,7 @@ class Connection:
                     yield piece
                 if self.is_complete:
                     return
-                self._receive(deadline)
+                self._receive_by(deadline)
         except GeneratorExit:  # not an error: the reader has what it wanted, and releases
             raise
         except BaseException:  # as in `ask`
@@ -195,6 +208,17 @@ class Connection:
             raise
         self.release()
 
+    def keep_alive(self) -> None:
+        """Ask the peer's kernel now and then whether it is still there: for an answer that may stay silent long."""
+        self._stream.keep_alive()
+
+    def abort(self) -> None:
+        """End it from beside: whoever waits for the next piece is woken, and closes it.
+
+        It is not closed here: its number could be another connection's before the other thread has woken.
+        """
+        self._stream.abort()
+
     def is_usable(self, now: float) -> bool:
         return now - self.idle_since < self.limits.idle_seconds and self._stream.is_quiet()
 
@@ -213,6 +237,15 @@ class Connection:
             if not self._stream.has_sent:
                 raise Unsent from error
             raise self._fault("reset", "closed the connection while the request was being sent") from error
+
+    def _receive_by(self, deadline: Deadline) -> None:
+        while True:
+            at = deadline.at
+            try:
+                return self._receive(at)
+            except UpstreamFault as fault:
+                if fault.code != "timeout" or deadline.at <= at:  # it was moved meanwhile: wait on
+                    raise
 
     def _receive(self, deadline: float) -> None:
         try:
@@ -250,8 +283,10 @@ class Connection:
         return self._fault("reset", "closed the connection without an answer")
 
     def _too_large(self) -> UpstreamFault:
-        limit = self.limits.body_bytes // 1024
-        return self._fault("too_large", f"sent an answer that is too large (the limit is {limit} KiB)")
+        limit = self.limits.body_bytes / (1 << 20)
+        return self._fault(
+            "too_large", f"sent an answer that is too large (the limit is {limit:.3g} MiB). Ask it for less"
+        )
 
     def _fault(self, code: str, what: str, may_have_run: bool = True) -> UpstreamFault:
         return UpstreamFault(code, f"{self.authority} {what}.", may_have_run=may_have_run)

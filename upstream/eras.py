@@ -28,6 +28,8 @@ META_VERSION = RESERVED_META + "protocolVersion"
 META_CLIENT = RESERVED_META + "clientInfo"
 META_CAPABILITIES = RESERVED_META + "clientCapabilities"
 META_SERVER = RESERVED_META + "serverInfo"
+META_LOG_LEVEL = RESERVED_META + "logLevel"
+META_SUBSCRIPTION = RESERVED_META + "subscriptionId"
 
 _SAFE_VALUE = re.compile(r"[\x20-\x7e]*")
 _SENTINEL = re.compile(r"=\?base64\?.*\?=")

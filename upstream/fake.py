@@ -2,43 +2,54 @@
 
 Rule: unscripted it keeps the protocol as strictly as a real server (sessions, headers that must
 agree with the body, ids echoed); scripted it misbehaves once, or always, exactly as asked. It
-records each request. Ships for tests and demonstrations, never for service.
+records each request and each session. Ships for tests and demonstrations, never for service.
+
+    with FakeUpstream("both", live=True) as fake:
+        fake.offer("ask", asks(FORM))           # a tool with an act of its own: fake_talk, fake_faults
+        fake.live.change("tools")               # list_changed to every open GET or listen stream
+        fake.live.update("file:///a")           # resources/updated to whoever subscribed
+        fake.opened, fake.ended                 # sessions: what each declared; which were DELETEd
+        fake.forget_sessions()                  # as after a restart: each id is 404 from now on
 """
 
 import itertools
-import json
 import socket
 import ssl
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 import httptools
 
-from upstream.eras import (
-    HEADER_MISMATCH,
-    LEGACY_VERSIONS,
-    META_SERVER,
-    META_VERSION,
-    MODERN_VERSION,
-    UNSUPPORTED_VERSION,
-    render_header_value,
-)
-from upstream.fake_turns import Json, Request, Turn, read_request
+from upstream.eras import LEGACY_VERSIONS
+from upstream.fake_honest import honest
+from upstream.fake_live import Live
+from upstream.fake_turns import Act, Json, Request, Turn, read_request
 
-Act = Callable[[Turn], None]
 ECHO: Json = {
     "name": "echo",
     "description": "Says its arguments again",
     "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}},
 }
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+LIVE: Json = {
+    "tools": {"listChanged": True},
+    "prompts": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": True},
+    "logging": {},
+}
+EMPTY_LISTS: dict[str, Json] = {
+    "prompts/list": {"prompts": []},
+    "resources/list": {"resources": []},
+    "resources/templates/list": {"resourceTemplates": []},
+}
 
 
 class FakeUpstream:
-    """`era`: modern, legacy or both. Use as a context manager; it listens on loopback."""
+    """`era`: modern, legacy or both; `live`: it tells of changes, and has every other capability too.
+
+    Use as a context manager; it listens on loopback.
+    """
 
     def __init__(
         self,
@@ -49,6 +60,7 @@ class FakeUpstream:
         streams: bool = False,
         legacy_version: str = LEGACY_VERSIONS[0],
         keeps_sessions: bool = True,
+        live: bool = False,
         tls: ssl.SSLContext | None = None,
     ):
         self.era, self.page_size, self.streams = era, page_size, streams
@@ -57,11 +69,22 @@ class FakeUpstream:
         self.requests: list[Request] = []
         self.connections = 0
         self.sessions: set[str] = set()
+        # What each session that was ever opened has declared, and the sessions that were ended by DELETE.
+        self.opened: dict[str, Json] = {}
+        self.ended: list[str] = []
+        self.levels: dict[str, str] = {}
+        self.visits: dict[str, int] = {}
+        # Each requestState given away: of which request it is, and what was answered by then.
+        self.states: dict[str, tuple[str, dict[str, Json]]] = {}
+        self.is_live, self.live = live, Live()
         self.closing = threading.Event()
         self._tls = tls
-        self.capabilities: Json = {"tools": {}}
+        self.capabilities: Json = dict(LIVE) if live else {"tools": {}}
+        # What a modern list or read says of its freshness.
+        self.freshness: Json = {"ttlMs": 0, "cacheScope": "private"}
         # What else it answers, by method: prompts, resources, completions.
-        self.results: dict[str, Json] = {}
+        self.results: dict[str, Json] = dict(EMPTY_LISTS) if live else {}
+        self._tool_acts: dict[str, Act] = {}
         self._once: defaultdict[str, deque[Act]] = defaultdict(deque)
         self._always: dict[str, Act] = {}
         self._session_ids = itertools.count(1)
@@ -92,6 +115,21 @@ class FakeUpstream:
         else:
             self._always[method] = act
 
+    def offer(self, name: str, act: Act, **definition: Any) -> None:
+        """A tool that is answered by an act of its own, once the request is one that the protocol allows."""
+        self.tools = [*self.tools, {"name": name, "inputSchema": {"type": "object"}, **definition}]
+        self._tool_acts[name] = act
+
+    def act_of_tool(self, turn: Turn) -> Act | None:
+        if turn.request.method != "tools/call":
+            return None
+        return self._tool_acts.get(turn.request.params.get("name", ""))
+
+    def forget_sessions(self) -> None:
+        """As after a restart: no session is known any more, and their streams are over."""
+        self.sessions.clear()
+        self.live.end()
+
     def drop_connections(self) -> None:
         """Close what is open, as a server does with kept connections after a while."""
         for peer in list(self._peers):
@@ -108,10 +146,20 @@ class FakeUpstream:
     def last(self, method: str) -> Request:
         return next(request for request in reversed(self.requests) if request.method == method)
 
-    def new_session(self) -> str:
+    def open_session(self, capabilities: Json) -> str:
+        """The new session's id; "" when this server keeps none."""
+        if not self.keeps_sessions:
+            self.opened[""] = capabilities
+            return ""
         session = f"session-{next(self._session_ids)}"
+        self.opened[session] = capabilities
         self.sessions.add(session)
         return session
+
+    def end_session(self, session: str) -> None:
+        if session in self.sessions:
+            self.sessions.discard(session)
+            self.ended.append(session)
 
     def _accept(self) -> None:
         while not self.closing.is_set():
@@ -144,86 +192,3 @@ class FakeUpstream:
         if self._once[method]:
             return self._once[method].popleft()
         return self._always.get(method, honest)
-
-
-def honest(turn: Turn) -> None:
-    """Answer as the protocol says."""
-    server, request = turn.server, turn.request
-    meta = request.params.get("_meta") or {}
-    if request.verb == "DELETE":
-        server.sessions.discard(request.headers.get("mcp-session-id", ""))
-        turn.answer(b"", 204)
-    elif request.verb != "POST" or not request.message:
-        turn.answer(b"", 405 if request.verb != "POST" else 400)
-    elif META_VERSION in meta and server.era != "legacy":
-        _answer_modern(turn, meta[META_VERSION])
-    elif server.era == "modern":
-        turn.refuse(400, -32602, "_meta is required")
-    else:
-        _answer_legacy(turn)
-
-
-def _answer_modern(turn: Turn, version: str) -> None:
-    request = turn.request
-    headers, key = request.headers, _NAMED.get(request.method)
-    if headers.get("mcp-protocol-version") != version or headers.get("mcp-method") != request.method:
-        turn.refuse(400, HEADER_MISMATCH, "headers and body differ")
-    elif key is not None and headers.get("mcp-name") != render_header_value(request.params.get(key, "")):
-        turn.refuse(400, HEADER_MISMATCH, "Mcp-Name differs")
-    elif version != MODERN_VERSION:
-        turn.refuse(400, UNSUPPORTED_VERSION, "unsupported", data={"supported": [MODERN_VERSION], "requested": version})
-    elif request.method == "server/discover":
-        identity = {META_SERVER: {"name": "fake", "version": "1"}}
-        result = {"supportedVersions": [MODERN_VERSION], "capabilities": turn.server.capabilities, "_meta": identity}
-        turn.respond(result=result)
-    elif (result := _result_of(turn)) is None:
-        turn.refuse(404, -32601, "no such method")
-    else:
-        _deliver(turn, {"resultType": "complete", **result})
-
-
-def _answer_legacy(turn: Turn) -> None:
-    server, request = turn.server, turn.request
-    session = request.headers.get("mcp-session-id")
-    if request.method == "initialize":
-        result = {
-            "protocolVersion": server.legacy_version,
-            "capabilities": server.capabilities,
-            "serverInfo": {"name": "fake", "version": "1"},
-            "instructions": "Echo things.",
-        }
-        turn.respond(result=result, session=server.new_session() if server.keeps_sessions else "")
-    elif server.keeps_sessions and session is None:
-        turn.refuse(400, -32600, "no session")
-    elif server.keeps_sessions and session not in server.sessions:
-        turn.refuse(404, -32001, "no such session")
-    elif "id" not in request.message or "method" not in request.message:
-        turn.answer(b"", 202)
-    elif (result := _result_of(turn)) is None:
-        turn.refuse(200, -32601, "no such method")
-    else:
-        _deliver(turn, result)
-
-
-def _result_of(turn: Turn) -> Json | None:
-    server, params = turn.server, turn.request.params
-    if turn.request.method in server.results:
-        return server.results[turn.request.method]
-    if turn.request.method == "tools/list":
-        size = server.page_size or len(server.tools) or 1
-        start = int(params.get("cursor", 0))
-        more = {"nextCursor": str(start + size)} if start + size < len(server.tools) else {}
-        return {"tools": server.tools[start : start + size], **more}
-    if turn.request.method == "tools/call":
-        said = json.dumps(params.get("arguments"), separators=(",", ":"))
-        return {"content": [{"type": "text", "text": said}], "isError": params.get("name") == "fail"}
-    return {} if turn.request.method == "ping" else None
-
-
-def _deliver(turn: Turn, result: Json) -> None:
-    if not turn.server.streams:
-        turn.respond(result=result)
-        return
-    turn.begin_stream()
-    turn.write_message({"id": turn.request.message["id"], "result": result})
-    turn.end_stream()

@@ -6,8 +6,8 @@ Rule: an act does one thing wrong and everything else right, so that a test know
 import socket
 import struct
 
-from upstream.fake import Act, honest
-from upstream.fake_turns import Turn
+from upstream.fake_honest import honest
+from upstream.fake_turns import Act, Turn
 
 _CHUNK = b"x" * 65536
 

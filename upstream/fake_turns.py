@@ -5,17 +5,20 @@ Rule: every byte that leaves is written here, whole or in pieces, right or wrong
 
 import json
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httptools
 
+from upstream.eras import META_VERSION
 from upstream.sse import render_event
 
 if TYPE_CHECKING:
     from upstream.fake import FakeUpstream
 
 Json = dict[str, Any]
+Act = Callable[["Turn"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,15 @@ class Turn:
     def __init__(self, server: "FakeUpstream", peer: socket.socket, request: Request):
         self.server, self.peer, self.request = server, peer, request
         self.is_over = False  # whether the connection ends with this answer
+
+    @property
+    def session(self) -> str:
+        """The legacy session in which it was asked; "" without one."""
+        return self.request.headers.get("mcp-session-id", "")
+
+    @property
+    def is_modern(self) -> bool:
+        return META_VERSION in (self.request.params.get("_meta") or {})
 
     def write(self, payload: bytes) -> None:
         self.peer.sendall(payload)

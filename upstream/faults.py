@@ -8,9 +8,11 @@ or the address that a name leads to.
 CODES = frozenset(
     {
         "address_refused",
+        "circuit_open",
         "cut",
         "dns",
         "invalid_json",
+        "no_stream",
         "not_found",
         "not_mcp",
         "rate_limited",

@@ -5,6 +5,7 @@ Rule: pure. What does not change from call to call is rendered once per session;
 """
 
 import itertools
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -16,6 +17,8 @@ from upstream.target import Place, Target, render_headers
 
 Message = dict[str, msgspec.Raw]
 
+# A session may be shared with other processes, and outlive this one.
+_PROCESS = secrets.token_hex(4)
 _ids = itertools.count(1)
 _encode = msgspec.json.Encoder().encode
 _EMPTY = msgspec.Raw(b"{}")
@@ -25,8 +28,8 @@ _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
 def new_request_id() -> str:
-    """Unique in this process: ids of clients collide, so none of theirs goes upstream."""
-    return f"s{next(_ids)}"
+    """Unique among all processes: ids of clients collide, so none of theirs goes upstream."""
+    return f"{_PROCESS}-{next(_ids)}"
 
 
 class Phrasebook:
@@ -45,6 +48,11 @@ class Phrasebook:
         head += b"Accept: application/json, text/event-stream\r\nAccept-Encoding: identity\r\n"
         head += b"Content-Type: application/json\r\n" + _session_lines(version, session_id)
         return head + b"Content-Length: "
+
+    def get(self, version: str, session_id: str | None) -> bytes:
+        """Opens the stream on which a legacy server speaks of its own accord."""
+        head = b"GET" + self._line + self._common + b"Accept: text/event-stream\r\nAccept-Encoding: identity\r\n"
+        return head + _session_lines(version, session_id) + b"\r\n"
 
     def delete(self, version: str, session_id: str) -> bytes:
         return (
@@ -112,6 +120,11 @@ def _render_body(
         if meta:
             params["_meta"] = msgspec.Raw(_encode(meta))
     return _encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
+
+
+def render_response(request_id: msgspec.Raw, outcome: Mapping[str, msgspec.Raw]) -> bytes:
+    """The answer to a request of the server's; `outcome` is its `result` or its `error`."""
+    return _encode({"jsonrpc": "2.0", "id": request_id, **outcome})
 
 
 def render_notification(method: str, params: Mapping[str, object] | None = None) -> bytes:

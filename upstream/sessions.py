@@ -1,131 +1,196 @@
-"""Opening a server: its era, and the session that a legacy one keeps.
+"""The sessions in use at one server: one modern one, or one a party.
 
-Rule: a verdict comes only from an answer that proves it, has a date, and is asked for again after
-an hour. However many calls wait, one of them opens; the others get its session or its fault.
+Rule: however many calls of a party wait, one of them opens; the others get its session or its
+fault. The verdict on the era is shared by all, has a date, and is asked for again after an hour.
+What is open is kept in the store too, so that other processes go on with it, and ends when idle.
 """
 
 import contextlib
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import msgspec
 
 from common.clock import monotonic
-from upstream.answers import content_type, fault_of_status, read_reply
-from upstream.connection import time_left
-from upstream.eras import LEGACY_VERSIONS, META_SERVER, MODERN_VERSION, Discovery, Era, judge_discovery
+from upstream.eras import Era
 from upstream.faults import UpstreamFault
-from upstream.requests import (
-    Phrasebook,
-    modern_lines,
-    new_request_id,
-    render_legacy,
-    render_modern,
-    render_notification,
-    render_post,
-)
-from upstream.wire import Lane
+from upstream.flights import Flight
+from upstream.levels import rank_of
+from upstream.opening import VERDICT_SECONDS, Opened, Opener, Session
+from upstream.parties import Kept, Party, SessionStore
+from upstream.posts import FAREWELL_SECONDS
 
-VERDICT_SECONDS = 3600.0  # servers learn the newer era by an update, and nothing tells us
-FAREWELL_SECONDS = 2.0  # ending a session is a courtesy: nobody waits long for it
-MAX_SESSION_ID = 1024
-MAX_NAME = 200
+MAX_PARTIES = 1000  # of one server; beyond it the one that was used longest ago has its session ended
+TOUCH_SECONDS = 300.0  # how often the store hears that a session is in use
+# A session that no process has touched for so long is idle for all of them: well over TOUCH_SECONDS, so that use
+# elsewhere shows, and with those together shorter than the gateway's own patience with idle sessions.
+IDLE_EVERYWHERE_SECONDS = 450.0
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a server said of itself. `capabilities` is raw JSON; the texts are the server's own, untrusted."""
+class _Seat:
+    """One party's place: its session while one is open, and the id of the last one that the server forgot."""
 
-    era: Era
-    protocol_version: str
-    name: str = ""
-    version: str = ""
-    instructions: str | None = None
-    capabilities: bytes = b"{}"
+    __slots__ = ("flight", "forgotten", "party", "session", "touched_at", "used_at")
 
-    def can(self, capability: str) -> bool:
-        """Whether the server claims this one of its capabilities."""
-        try:
-            return capability in msgspec.json.decode(self.capabilities, type=dict[str, msgspec.Raw])
-        except msgspec.DecodeError:
-            return False
+    def __init__(self, party: Party) -> None:
+        self.party = party
+        self.session: Session | None = None
+        self.forgotten: str | None = None
+        self.flight = Flight()
+        self.used_at = self.touched_at = monotonic()
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """How to go on speaking to it: `head` begins each POST, `session_id` only some legacy servers give."""
+class _Remembered(msgspec.Struct):
+    """What the store keeps of a session besides its id."""
 
     opened: Opened
-    head: bytes
-    session_id: str | None
-    opened_at: float
-
-    def is_stale(self) -> bool:
-        return self.session_id is None and monotonic() - self.opened_at > VERDICT_SECONDS
+    level: int
 
 
 class Sessions:
-    def __init__(self, lane: Lane, phrasebook: Phrasebook):
-        self._lane = lane
-        self._phrasebook = phrasebook
-        self._session: Session | None = None
+    def __init__(self, opener: Opener, authority: str, store: SessionStore | None = None):
+        self._opener = opener
+        self._authority = authority
+        self._store = store
+        self._modern: Session | None = None
         self._legacy_until = 0.0
-        self._opening = threading.Lock()
-        self._fault: UpstreamFault | None = None
-        self._fault_at = 0.0
+        self._deciding = Flight()
+        self._seats: dict[Party, _Seat] = {}
 
-    def current(self, deadline: float) -> Session:
+    def current(self, party: Party, deadline: float) -> Session:
         """The session to use now, opened first where there is none; raises UpstreamFault."""
-        session = self._session
-        if session is not None and not session.is_stale():
+        now = monotonic()
+        session = self._modern
+        if session is None:
+            seat = self._seats.get(party) or self._add_seat(party)
+            seat.used_at = now
+            session = seat.session
+        if session is not None and now < session.stale_at:
             return session
-        asked_at = monotonic()
-        if not self._opening.acquire(timeout=time_left(deadline)):
-            raise UpstreamFault("timeout", f"{self._lane.place.authority} did not open in time.")
-        try:
-            if self._session is not None and self._session is not session:
-                return self._session
-            if self._fault is not None and self._fault_at > asked_at:
-                raise self._fault.again()
-            self._session = None
-            try:
-                self._session = self._open(deadline)
-            except UpstreamFault as fault:
-                self._fault, self._fault_at = fault, monotonic()
-                raise
-            return self._session
-        finally:
-            self._opening.release()
+        seat = self._seats.get(party) or self._add_seat(party)
+        return seat.flight.take(
+            lambda: self._fresh(seat), lambda: self._open(seat, deadline), deadline, self._authority
+        )
+
+    def find(self, party: Party) -> Session | None:
+        """The session that is open already, here or by another process; connects to nothing."""
+        if self._modern is not None:
+            return self._modern
+        seat = self._seats.get(party)
+        if seat is not None and seat.session is not None:
+            return seat.session
+        kept = self._store.find(party) if self._store is not None else None
+        if kept is None or (seat is not None and kept.session_id == seat.forgotten):
+            return None
+        session = self._resume(party, kept)
+        if session is not None:
+            seat = seat or self._add_seat(party)
+            seat.session = session
+        return session
 
     def forget(self, session: Session) -> None:
         """The server no longer knows it. Others may have opened another meanwhile: that one stays."""
-        if self._session is session:
-            self._session = None
+        if self._modern is session:
+            self._modern = None
+        seat = self._seats.get(session.party)
+        if seat is not None and seat.session is session:
+            seat.session, seat.forgotten = None, session.session_id
 
-    def end(self) -> None:
-        """Tell a server that keeps sessions that ours is over; it may not care."""
-        session, self._session = self._session, None
+    def raise_level(self, session: Session, level: str, deadline: float) -> None:
+        """Make a legacy session at least as verbose; a server that cannot, or refuses, is not asked again."""
+        with session.leveling:
+            known = self._level_of(session)
+            rank = rank_of(level)
+            if rank < known and session.opened.can("logging"):
+                with contextlib.suppress(UpstreamFault):  # the call itself will say what is wrong
+                    self._opener.set_level(session, level, deadline)
+                if self._store is not None and session.session_id is not None:
+                    session.level = rank
+                    self._store.keep(session.party, _render(session), session.session_id)
+            session.level = min(rank, known)
+
+    def end(self, party: Party) -> None:
+        """End this party's session, at most two seconds long."""
+        session = self.find(party)
+        self._seats.pop(party, None)
         if session is None or session.session_id is None:
             return
-        deadline = monotonic() + FAREWELL_SECONDS
-        with contextlib.suppress(UpstreamFault):
-            self._lane.ask(self._phrasebook.delete(session.opened.protocol_version, session.session_id), deadline).read(
-                deadline
-            )
+        if self._store is not None:
+            self._store.drop(party, session.session_id)
+        self._leave([session])
 
-    def _open(self, deadline: float) -> Session:
+    def is_held(self) -> bool:
+        """Whether something is under way as a stream."""
+        sessions = [self._modern, *(seat.session for seat in list(self._seats.values()))]
+        return any(session is not None and session.streams for session in sessions)
+
+    def parties(self) -> list[Party]:
+        """Those that have a place here."""
+        return list(self._seats)
+
+    def sweep(self, horizon: float) -> None:
+        """End what no call has used since (monotonic seconds), without waiting; the rest is told to the store."""
+        idle: list[Session] = []
+        for party, seat in list(self._seats.items()):
+            session = seat.session
+            if session is not None and session.streams:
+                seat.used_at = monotonic()
+            if seat.used_at < horizon:
+                del self._seats[party]
+                idle += self._retire(session)
+            elif self._store is not None and session is not None and session.session_id is not None:
+                self._touch(self._store, seat)
+        if idle:
+            self._leave_beside(idle)
+
+    def close(self) -> None:
+        """End all that no other process uses, at most two seconds long."""
+        seats, self._seats, self._modern = self._seats, {}, None
+        self._leave(session for seat in seats.values() for session in self._retire(seat.session))
+
+    def _fresh(self, seat: _Seat) -> Session | None:
+        session = self._modern or seat.session
+        return session if session is not None and monotonic() < session.stale_at else None
+
+    def _open(self, seat: _Seat, deadline: float) -> Session:
+        """A session for this seat: another process's, or one of our own. Runs once at a time for each seat."""
+        if self._modern is None and self._store is not None:
+            kept = self._store.find(seat.party)
+            if kept is not None and kept.session_id != seat.forgotten:
+                seat.session = self._resume(seat.party, kept)
+                if seat.session is not None:
+                    return seat.session
+        session = self._begin(seat.party, deadline)
+        if session.opened.era is Era.LEGACY:
+            session = seat.session = self._share(seat, session)
+        return session
+
+    def _begin(self, party: Party, deadline: float) -> Session:
         if monotonic() < self._legacy_until:
             try:
-                return self._initialize(deadline)
+                return self._opener.initialize(party, deadline)
             except UpstreamFault as fault:
                 if fault.code not in ("not_mcp", "not_found"):
                     raise
                 self._legacy_until = 0.0  # it answers, but not to this any more
-        verdict = self._discover(deadline)
+        verdict = self._deciding.take(self._known, lambda: self._decide(party, deadline), deadline, self._authority)
+        return self._opener.initialize(party, deadline) if isinstance(verdict, Era) else verdict
+
+    def _known(self) -> Session | Era | None:
+        """The verdict that somebody else has come to meanwhile."""
+        now = monotonic()
+        if now < self._legacy_until:
+            return Era.LEGACY
+        return self._modern if self._modern is not None and now < self._modern.stale_at else None
+
+    def _decide(self, party: Party, deadline: float) -> Session | Era:
+        self._modern = None
+        verdict = self._opener.discover(deadline)
         if isinstance(verdict, Session):
+            self._modern = verdict
             return verdict
         try:
-            session = self._initialize(deadline)
+            session = self._opener.initialize(party, deadline)
         except UpstreamFault as fault:
             # A modern server in trouble does not know `initialize`: its trouble is what to tell.
             raise (verdict or fault) from None
@@ -133,111 +198,74 @@ class Sessions:
             self._legacy_until = monotonic() + VERDICT_SECONDS
         return session
 
-    def _discover(self, deadline: float) -> Session | UpstreamFault | None:
-        """A modern session; None for a legacy server; the fault of an answer that decides nothing."""
-        head = self._phrasebook.post_head(MODERN_VERSION, None)
-        request_id = new_request_id()
-        body = render_modern(request_id, "server/discover", {}, None, self._phrasebook.client, None)
-        connection = self._lane.ask(render_post(head, body, modern_lines("server/discover", {}, None)), deadline)
-        status, headers = connection.status, connection.headers
-        if status == 200 and content_type(connection) == b"text/event-stream":
-            answer = msgspec.json.encode(read_reply(connection, request_id, deadline).response())
-        else:
-            answer = connection.read(deadline)
-        fault = None if status == 200 else fault_of_status(status, headers, answer, self._lane.place.authority)
-        if fault is not None and status in (401, 403, 429):
-            raise fault
-        discovery = judge_discovery(status, answer)
-        if discovery is Discovery.MODERN:
-            return Session(_read_discovered(answer), head, None, monotonic())
-        return fault if discovery is Discovery.UNDECIDED else None
+    def _share(self, seat: _Seat, session: Session) -> Session:
+        """Put it into the store; where another process was faster, its session is the one to use."""
+        if self._store is None or session.session_id is None:
+            return session
+        kept = self._store.keep(seat.party, _render(session), seat.forgotten)
+        if kept.session_id == session.session_id:
+            return session
+        other = self._resume(seat.party, kept)
+        if other is None:
+            return session
+        self._leave_beside([session])
+        return other
 
-    def _initialize(self, deadline: float) -> Session:
-        authority = self._lane.place.authority
-        request_id = new_request_id()
-        params = {
-            "protocolVersion": msgspec.Raw(msgspec.json.encode(LEGACY_VERSIONS[0])),
-            "capabilities": msgspec.Raw(b"{}"),  # none: what a client can do differs from call to call
-            "clientInfo": self._phrasebook.client,
-        }
-        post = render_post(
-            self._phrasebook.post_head(None, None), render_legacy(request_id, "initialize", params, None)
-        )
-        connection = self._lane.ask(post, deadline)
-        headers = connection.headers
-        message = read_reply(connection, request_id, deadline).response()
-        session_id = _read_session_id(headers, authority)
-        if "error" in message:
-            raise UpstreamFault("not_mcp", f"{authority} refused to open a session. Check that it is an MCP server.")
-        opened = _read_initialized(bytes(message["result"]), authority)
-        head = self._phrasebook.post_head(opened.protocol_version, session_id)
-        connection = self._lane.ask(render_post(head, render_notification("notifications/initialized")), deadline)
-        status, headers = connection.status, connection.headers
-        said = connection.read(deadline)
-        if status >= 300:
-            raise fault_of_status(status, headers, said, authority)
-        return Session(opened, head, session_id, monotonic())
+    def _resume(self, party: Party, kept: Kept) -> Session | None:
+        known = _read(kept)
+        if known is None:
+            return None
+        session = self._opener.resume(party, known.opened, kept.session_id)
+        session.level, session.is_resumed = known.level, True
+        return session
 
+    def _add_seat(self, party: Party) -> _Seat:
+        if len(self._seats) >= MAX_PARTIES:
+            free = [seat for seat in list(self._seats.values()) if seat.session is None or not seat.session.streams]
+            oldest = min(free, key=lambda seat: seat.used_at, default=None)
+            if oldest is not None and self._seats.pop(oldest.party, None) is not None:
+                self._leave_beside(self._retire(oldest.session))
+        return self._seats.setdefault(party, _Seat(party))
 
-class _Implementation(msgspec.Struct):
-    name: str = ""
-    version: str = ""
+    def _level_of(self, session: Session) -> int:
+        """How verbose the session was made, by whichever process."""
+        kept = self._store.find(session.party) if self._store is not None else None
+        known = _read(kept) if kept is not None and kept.session_id == session.session_id else None
+        return min(known.level, session.level) if known is not None else session.level
 
+    def _touch(self, store: SessionStore, seat: _Seat) -> None:
+        now = monotonic()
+        if seat.used_at > seat.touched_at and now - seat.touched_at > TOUCH_SECONDS:
+            seat.touched_at = now
+            store.touch(seat.party)
 
-class _Meta(msgspec.Struct):
-    server: _Implementation | None = msgspec.field(default=None, name=META_SERVER)
+    def _retire(self, session: Session | None) -> list[Session]:
+        """The session, when it has to be ended now: nobody else uses it."""
+        if session is None or session.session_id is None:
+            return []
+        if self._store is None or self._store.drop(session.party, session.session_id, IDLE_EVERYWHERE_SECONDS):
+            return [session]
+        return []
 
+    def _leave_beside(self, sessions: list[Session]) -> None:
+        """In a thread of its own: whoever is on his way waits for no farewell."""
+        threading.Thread(target=self._leave, args=(sessions,), name="farewell", daemon=True).start()
 
-class _Result(msgspec.Struct, rename="camel"):
-    protocol_version: str = ""
-    server_info: _Implementation | None = None
-    instructions: str | None = None
-    capabilities: msgspec.Raw = msgspec.Raw(b"{}")
-    meta: _Meta | None = msgspec.field(default=None, name="_meta")
+    def _leave(self, sessions: Iterable[Session]) -> None:
+        deadline = monotonic() + FAREWELL_SECONDS
+        with contextlib.suppress(UpstreamFault):  # a server that does not take one farewell takes no other
+            for session in sessions:
+                self._opener.leave(session, deadline)
 
 
-class _Answer(msgspec.Struct):
-    result: _Result
+def _render(session: Session) -> Kept:
+    remembered = msgspec.json.encode(_Remembered(session.opened, session.level))
+    return Kept(session.session_id or "", session.opened.protocol_version, remembered)
 
 
-def _read_discovered(answer: bytes) -> Opened:
+def _read(kept: Kept) -> _Remembered | None:
+    """None for what another version of this package has written."""
     try:
-        result = msgspec.json.decode(answer, type=_Answer).result
-    except msgspec.DecodeError:  # modern by its error: it tells nothing of itself
-        return Opened(Era.MODERN, MODERN_VERSION)
-    return _opened(Era.MODERN, MODERN_VERSION, result, (result.meta.server if result.meta else None))
-
-
-def _read_initialized(result_json: bytes, authority: str) -> Opened:
-    try:
-        result = msgspec.json.decode(result_json, type=_Result)
+        return msgspec.json.decode(kept.opened, type=_Remembered)
     except msgspec.DecodeError:
-        raise UpstreamFault("invalid_json", f"{authority} opened with an answer that is not MCP.") from None
-    if result.protocol_version not in LEGACY_VERSIONS:
-        raise UpstreamFault(
-            "not_mcp", f"{authority} speaks MCP revision {result.protocol_version[:20]!r}, which is not supported."
-        )
-    return _opened(Era.LEGACY, result.protocol_version, result, result.server_info)
-
-
-def _opened(era: Era, version: str, result: _Result, server: _Implementation | None) -> Opened:
-    server = server or _Implementation()
-    capabilities = bytes(result.capabilities)
-    return Opened(
-        era=era,
-        protocol_version=version,
-        name=server.name[:MAX_NAME],
-        version=server.version[:MAX_NAME],
-        instructions=result.instructions,
-        capabilities=capabilities if capabilities.startswith(b"{") else b"{}",
-    )
-
-
-def _read_session_id(headers: dict[bytes, bytes], authority: str) -> str | None:
-    value = headers.get(b"mcp-session-id")
-    if value is None:
         return None
-    # MCP 2025-11-25 basic/transports §Session Management: visible ASCII, and nothing that ends a header.
-    if not value or len(value) > MAX_SESSION_ID or not all(0x21 <= byte <= 0x7E for byte in value):
-        raise UpstreamFault("not_mcp", f"{authority} gave a session id that is not allowed.")
-    return value.decode("ascii")

@@ -8,11 +8,14 @@ every byte of a record, in threads and under gevent alike.
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 from common.clock import monotonic
 
 RECEIVE_BYTES = 65536
+# A peer that has vanished is noticed after 30 + 3 × 10 seconds of silence.
+KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _T = TypeVar("_T")
 
 
@@ -22,6 +25,8 @@ class Stream(Protocol):
     def send(self, payload: bytes, deadline: float) -> None: ...
     def receive(self, deadline: float) -> bytes: ...
     def is_quiet(self) -> bool: ...
+    def keep_alive(self) -> None: ...
+    def abort(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -60,6 +65,16 @@ class PlainStream:
             return self._socket.recv(RECEIVE_BYTES)
         except BlockingIOError:
             return None
+
+    def keep_alive(self) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, setting in KEEP_ALIVE.items():
+            if hasattr(socket, option):  # other systems than Linux lack some, and keep their own pace
+                self._socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), setting)
+
+    def abort(self) -> None:
+        with suppress(OSError):  # the peer was faster
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._socket.close()
@@ -107,6 +122,12 @@ class TlsStream:
         except OSError:
             return False
         return False
+
+    def keep_alive(self) -> None:
+        self._plain.keep_alive()
+
+    def abort(self) -> None:
+        self._plain.abort()
 
     def close(self) -> None:
         self._plain.close()

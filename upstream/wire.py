@@ -185,7 +185,9 @@ class Lane:
 
     def _tls_fault(self, error: ssl.SSLError) -> UpstreamFault:
         if isinstance(error, ssl.SSLCertVerificationError):
-            return self._fault("tls", f"has no valid certificate ({error.verify_message.rstrip('.')})")
+            why = error.verify_message.rstrip(".")
+            advice = "Ask whoever runs it to replace it"
+            return self._fault("tls", f"shows a certificate that cannot be trusted ({why}). {advice}")
         return self._fault("tls", "could not agree on a TLS connection. Check that it speaks https on this port")
 
     def _fault(self, code: str, what: str) -> UpstreamFault:

@@ -4,14 +4,26 @@ Rule: members are added or dropped, never re-encoded: what an upstream wrote sta
 never sees `resultType`, `ttlMs`, `cacheScope` or `io.modelcontextprotocol/*` (MCP 2026-07-28, changelog).
 """
 
+from typing import Any
+
+import msgspec
 from msgspec import MsgspecError, Raw
 
-from gateway.protocol.jsonrpc import Members, decode_members, encode
-from gateway.protocol.refusals import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND
+from gateway.protocol.jsonrpc import Members, decode_members, decode_string, encode
+from gateway.protocol.refusals import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, UPSTREAM_FAILED
 from upstream.eras import META_SERVER, MISSING_CAPABILITY, RESERVED_META, Era
 
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 _COMPLETE = Raw(b'"complete"')
+_ADDRESSES_REQUIRED = -32042
+_MAX_SAID = 200
+
+
+class _Addresses(msgspec.Struct):
+    elicitations: list[dict[str, Any]] = []
+
+
+_elicitations = msgspec.json.Decoder(_Addresses)
 
 
 def render_result(
@@ -96,6 +108,37 @@ def render_tool(tool: Members, *, name: str, client: Era) -> bytes | None:
 def render_tool_error(message: str) -> Members:
     """A result that the model can read and act on, for what failed on the way to the tool."""
     return {"content": Raw(encode([{"type": "text", "text": message}])), "isError": Raw(b"true")}
+
+
+def render_refused_question(outcome: Members, *, is_tool: bool) -> Members:
+    """The response to a call whose client would not answer what its server has to know."""
+    try:
+        said = decode_string(decode_members(outcome["error"])["message"])[:_MAX_SAID]
+    except (KeyError, MsgspecError, RecursionError):
+        said = ""
+    sentence = "The client did not answer what the server has to know" + (f": {said}" if said else ".")
+    if is_tool:
+        return {"result": Raw(encode(render_tool_error(sentence)))}
+    return {"error": Raw(encode({"code": UPSTREAM_FAILED, "message": sentence}))}
+
+
+def questions_of_error(error: Raw) -> Members | None:
+    """A server's "open these addresses first" (-32042, MCP 2025-11-25 client/elicitation) as a result of the modern
+    era; None for any other error."""
+    try:
+        members = decode_members(error)
+        if bytes(members["code"]) != b"%d" % _ADDRESSES_REQUIRED:
+            return None
+        listed = _elicitations.decode(members["data"]).elicitations
+    except (KeyError, MsgspecError, RecursionError):
+        return None
+    questions = {
+        f"address-{number}": {"method": "elicitation/create", "params": {**params, "mode": "url"}}
+        for number, params in enumerate(listed, start=1)
+    }
+    for question in questions.values():
+        question["params"].pop("elicitationId", None)
+    return {"resultType": Raw(b'"input_required"'), "inputRequests": Raw(encode(questions))} if questions else None
 
 
 def _has_object_type(schema: Raw) -> bool:

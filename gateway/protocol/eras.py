@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Raw
 
 from gateway.protocol import headers
-from gateway.protocol.jsonrpc import Members, Message, decode_members, decode_string
+from gateway.protocol.jsonrpc import Batch, Members, Message, decode_members, decode_string
 from gateway.protocol.methods import NAMED_BY
 from gateway.protocol.refusals import INVALID_PARAMS, bad_request
 from upstream.eras import (
@@ -25,6 +26,7 @@ from upstream.eras import (
 
 ASSUMED_VERSION = "2025-03-26"
 MODERN_VERSIONS = (MODERN_VERSION,)
+BATCH_VERSIONS = ("2025-03-26", "2024-11-05")
 
 # A name or URI is looked up, matched and sent as a header: no real one is longer.
 MAX_NAME = 4096
@@ -48,7 +50,7 @@ def parse_spoken(message: Message, environ: Mapping[str, Any]) -> Spoken:
     The order of the refusals is that of MCP 2026-07-28 basic/transports, §Server Validation.
     """
     version_header = environ.get("HTTP_MCP_PROTOCOL_VERSION")
-    meta = _parse_meta(message)
+    meta = read_meta(message)
     modern = (meta is not None and META_VERSION in meta) or (
         version_header is not None and version_header.strip() not in LEGACY_VERSIONS
     )
@@ -58,6 +60,21 @@ def parse_spoken(message: Message, environ: Mapping[str, Any]) -> Spoken:
         return Spoken(Era.MODERN, MODERN_VERSION, meta)
     headers.require_single(environ["stoa.headers"])
     return Spoken(Era.MODERN, _require_modern(message, environ, version_header, meta), meta)
+
+
+def require_legacy(posted: object, environ: Mapping[str, Any]) -> Spoken:
+    """How an answer of a client's or a batch speaks: the modern era has neither."""
+    header = environ.get("HTTP_MCP_PROTOCOL_VERSION", ASSUMED_VERSION).strip()
+    if header not in LEGACY_VERSIONS:
+        raise bad_request("Send one JSON-RPC request per POST: this protocol version has no other messages.")
+    if isinstance(posted, Batch):
+        require_batches(header)
+    return Spoken(Era.LEGACY, header, None)
+
+
+def require_batches(version: str) -> None:
+    if version not in BATCH_VERSIONS:
+        raise bad_request(f"Protocol version {version} has no batches: send one JSON-RPC request per POST.")
 
 
 def _require_modern(
@@ -86,6 +103,15 @@ def _require_modern(
     return version
 
 
+def agreed_version(message: Message) -> str:
+    """The revision that an `initialize` asks for, or else the latest that has a handshake."""
+    try:
+        requested = decode_string(message.params.get("protocolVersion", Raw(b"null")))
+    except msgspec.MsgspecError:
+        raise bad_request('"params.protocolVersion" must be a string.', INVALID_PARAMS) from None
+    return requested if requested in LEGACY_VERSIONS else LEGACY_VERSIONS[0]
+
+
 def require_text(params: Members, member: str) -> str:
     """A parameter that must be a string, neither empty nor endless."""
     try:
@@ -98,7 +124,7 @@ def require_text(params: Members, member: str) -> str:
     return text
 
 
-def _parse_meta(message: Message) -> Members | None:
+def read_meta(message: Message) -> Members | None:
     raw = message.params.get("_meta")
     if raw is None:
         return None

@@ -11,6 +11,13 @@ from upstream.eras import HEADER_MISMATCH
 
 RawHeaders = list[tuple[bytes, bytes]]
 
+# What a stream of events begins with: no proxy on the way is to keep it back, or to change it.
+EVENT_HEADERS = (
+    ("Content-Type", "text/event-stream"),
+    ("Cache-Control", "no-cache, no-transform"),
+    ("X-Accel-Buffering", "no"),
+)
+
 _SENTINEL_START, _SENTINEL_END = "=?base64?", "?="
 _MIRRORING = frozenset((b"mcp-protocol-version", b"mcp-method", b"mcp-name"))
 

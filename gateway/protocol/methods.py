@@ -31,6 +31,8 @@ LISTS = MappingProxyType({kind.value.method: kind for kind in Kind})
 # The parameter by which each of them names what it is about; `Mcp-Name` mirrors it (not for a completion).
 NAMED_BY = MappingProxyType({"tools/call": "name", "prompts/get": "name", "resources/read": "uri"})
 COMPLETE = "completion/complete"
+INITIALIZE, LISTEN, SET_LEVEL = "initialize", "subscriptions/listen", "logging/setLevel"
+SUBSCRIBE, UNSUBSCRIBE = "resources/subscribe", "resources/unsubscribe"
 
 # What counts for the monthly quota, and what a frozen workspace refuses.
 CALLS = frozenset((*NAMED_BY, COMPLETE))

@@ -87,6 +87,19 @@ def no_such_resource(uri: str, suffix: str, era: Era) -> Refusal:
     return Refusal(200, code, message, data={"uri": uri}, decision="unknown_resource")
 
 
+def no_mcp_session(what: str) -> Refusal:
+    return bad_request(f"{what} need a session: initialize first, and send the Mcp-Session-Id that comes back.")
+
+
+def no_longer_parked() -> Refusal:
+    """A client comes back with its answer (MCP 2026-07-28 basic/patterns/mrtr), and nobody waits for it."""
+    reason = (
+        "The server's question is no longer open: it was answered before, was given up, or its server has gone. "
+        "Send the request again without requestState."
+    )
+    return Refusal(200, INVALID_PARAMS, reason, decision="not_parked")
+
+
 def unavailable(message: str, retry_after: int = 1, decision: str = "unavailable") -> Refusal:
     return Refusal(503, -31503, message, headers=(("Retry-After", str(retry_after)),), decision=decision)
 

@@ -11,6 +11,7 @@ from gateway.admission import Admission
 from gateway.directory.loader import DirectoryUnavailable
 from gateway.directory.snapshots import Snapshots
 from gateway.exchange import Exchange
+from gateway.mcp_sessions.records import McpSession, parse_session
 from gateway.protocol.refusals import unavailable
 
 # A change comes between the answer and the reading now and then; more often than this something is wrong.
@@ -37,6 +38,16 @@ def admit(exchange: Exchange, question: Question, admission: Admission, snapshot
             continue
         if snapshot is not None:
             exchange.snapshot = snapshot
+            if answer.session:
+                _join(exchange, parse_session(answer.session))
             return
         gevent.sleep(WAIT_SECONDS)
     raise unavailable("The workspace is being changed. Try again in a second.")
+
+
+def _join(exchange: Exchange, mcp_session: McpSession) -> None:
+    """What was agreed on when the session began holds for each of its requests."""
+    exchange.mcp_session = mcp_session
+    exchange.client = mcp_session.client or exchange.client
+    if exchange.spoken is not None and "HTTP_MCP_PROTOCOL_VERSION" not in exchange.environ:
+        exchange.spoken = exchange.spoken._replace(version=mcp_session.version)

@@ -4,20 +4,27 @@ Rule: `server/discover` and `initialize` never wait for an upstream: they are th
 and a slow or failing answer to them makes clients give up.
 """
 
-import msgspec
-from msgspec import MsgspecError, Raw
+from msgspec import MsgspecError
 
-from gateway.catalog.catalogs import FRESH_SECONDS, Catalogs
+from common import clock
+from gateway.catalog.catalogs import Catalogs
 from gateway.directory.snapshots import Snapshot
 from gateway.exchange import Exchange
 from gateway.identity import server_info
-from gateway.protocol.eras import MODERN_VERSIONS
+from gateway.protocol.eras import MODERN_VERSIONS, agreed_version
 from gateway.protocol.jsonrpc import Message, decode_string, encode
 from gateway.protocol.methods import LISTS, Kind
-from gateway.protocol.refusals import INVALID_PARAMS, METHOD_NOT_FOUND, Refusal, bad_request
-from upstream.eras import LEGACY_VERSIONS, META_SERVER, Era
+from gateway.protocol.refusals import INVALID_PARAMS, METHOD_NOT_FOUND, Refusal
+from upstream.eras import META_SERVER, Era
 
-_CAPABILITIES = {"tools": {}, "prompts": {}, "resources": {}, "completions": {}}
+# What changes is told on open streams; from which level on log messages are wanted is the handshake's business.
+_CAPABILITIES = {
+    "tools": {"listChanged": True},
+    "prompts": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": True},
+    "completions": {},
+}
+_LEGACY_CAPABILITIES = {**_CAPABILITIES, "logging": {}}
 _DISCOVER_TTL_MS = 60_000
 
 
@@ -43,7 +50,8 @@ def answer_locally(exchange: Exchange, catalogs: Catalogs) -> bytes:
 
 def _list(exchange: Exchange, kind: Kind, catalogs: Catalogs) -> bytes:
     message, spoken, caller, snapshot = exchange.known
-    merged = catalogs.get(snapshot, caller.environment, kind, fresh=True).merged
+    catalog = catalogs.get(snapshot, caller.environment, kind, fresh=True)
+    merged = catalog.merged
     pages = merged.pages[spoken.era]
     number = _page_number(message, merged.fingerprint, len(pages))
     members = [b'{"%b":%b' % (kind.value.member.encode(), pages[number])]
@@ -52,7 +60,7 @@ def _list(exchange: Exchange, kind: Kind, catalogs: Catalogs) -> bytes:
     if spoken.era is Era.MODERN:
         members.append(
             b'"resultType":"complete","ttlMs":%d,"cacheScope":"private","_meta":{"%b":%b}'
-            % (FRESH_SECONDS * 1000, META_SERVER.encode(), bytes(server_info(snapshot)))
+            % (catalog.ttl_ms(clock.monotonic()), META_SERVER.encode(), bytes(server_info(snapshot)))
         )
     return b",".join(members) + b"}"
 
@@ -86,15 +94,10 @@ def _discover(snapshot: Snapshot) -> bytes:
 
 
 def _initialize(message: Message, snapshot: Snapshot) -> bytes:
-    """Agrees to the revision that the client asks for, else offers the latest that has a handshake."""
-    try:
-        requested = decode_string(message.params.get("protocolVersion", Raw(b"null")))
-    except MsgspecError:
-        raise bad_request('"params.protocolVersion" must be a string.', INVALID_PARAMS) from None
-    return msgspec.json.encode(
+    return encode(
         {
-            "protocolVersion": requested if requested in LEGACY_VERSIONS else LEGACY_VERSIONS[0],
-            "capabilities": _CAPABILITIES,
+            "protocolVersion": agreed_version(message),
+            "capabilities": _LEGACY_CAPABILITIES,
             "serverInfo": server_info(snapshot),
             "instructions": _instructions(snapshot),
         }

@@ -7,12 +7,15 @@ import msgspec
 
 from common.admission.records import Question
 from gateway.exchange import Exchange
-from gateway.protocol.eras import parse_spoken
-from gateway.protocol.jsonrpc import parse_message
-from gateway.protocol.methods import CALLS
-from upstream.eras import META_CLIENT
+from gateway.mcp_sessions.records import is_session_id
+from gateway.protocol.eras import parse_spoken, require_legacy
+from gateway.protocol.jsonrpc import Batch, ClientReply, Members, Message, parse_posted
+from gateway.protocol.methods import CALLS, INITIALIZE, LISTEN
+from upstream.eras import META_CLIENT, Era
 
 MAX_CLIENT_NAME = 60
+# What no session is called: asked about, it is not found.
+UNKNOWN_SESSION = "unknown"
 
 
 class _Client(msgspec.Struct):
@@ -23,25 +26,56 @@ class _Client(msgspec.Struct):
 _client = msgspec.json.Decoder(_Client)
 
 
-def classify(exchange: Exchange) -> Question:
-    """The question that admission has to answer for this request."""
-    message = exchange.message = parse_message(exchange.body)
-    spoken = exchange.spoken = parse_spoken(message, exchange.environ)
-    meta = spoken.meta
-    if meta is not None and META_CLIENT in meta:
-        exchange.client = _client_name(meta[META_CLIENT])
-    elif message.method == "initialize" and "clientInfo" in message.params:
-        exchange.client = _client_name(message.params["clientInfo"])
-    else:
-        exchange.client = exchange.environ.get("HTTP_USER_AGENT", "")[:MAX_CLIENT_NAME]
+def classify(exchange: Exchange) -> Message | ClientReply | Batch:
+    """What was posted; fill in how it speaks, and of which session it is."""
+    posted = parse_posted(exchange.body)
+    if not isinstance(posted, Message):
+        exchange.spoken = require_legacy(posted, exchange.environ)
+        exchange.client = _client_of(exchange, None, None)
+        _name_mcp_session(exchange)
+        return posted
+    exchange.message, exchange.is_call = posted, posted.method in CALLS
+    spoken = exchange.spoken = parse_spoken(posted, exchange.environ)
+    if spoken.era is Era.LEGACY and posted.method != INITIALIZE:
+        _name_mcp_session(exchange)
+    exchange.is_stream = posted.method == LISTEN and spoken.era is Era.MODERN
+    exchange.client = _client_of(exchange, posted, spoken.meta)
+    return posted
+
+
+def classify_bodiless(exchange: Exchange) -> None:
+    """GET and DELETE say all in their headers."""
+    exchange.spoken = require_legacy(None, exchange.environ)
+    exchange.is_stream = exchange.environ["REQUEST_METHOD"] == "GET"
+    _name_mcp_session(exchange)
+
+
+def _name_mcp_session(exchange: Exchange) -> None:
+    """The session that the request belongs to; what cannot be an id of ours is one that nobody knows."""
+    said = exchange.environ.get("HTTP_MCP_SESSION_ID")
+    if said is not None:
+        exchange.mcp_session_id = said if is_session_id(said) else UNKNOWN_SESSION
+
+
+def question_of(exchange: Exchange, *, cost: int) -> Question:
+    """What admission has to answer for this exchange; what costs something is noted as begun."""
     return Question(
         slug=exchange.slug,
         digest=exchange.digest,
         call_id=exchange.call_id,
-        cost=0 if message.id is None else 1,
-        is_call=message.method in CALLS,
-        note=message.method if message.method in CALLS else "",
+        cost=cost,
+        is_call=exchange.is_call,
+        note=exchange.message.method if exchange.message is not None and exchange.is_call else "",
+        session=exchange.mcp_session_id,
     )
+
+
+def _client_of(exchange: Exchange, message: Message | None, meta: Members | None) -> str:
+    if meta is not None and META_CLIENT in meta:
+        return _client_name(meta[META_CLIENT])
+    if message is not None and message.method == INITIALIZE and "clientInfo" in message.params:
+        return _client_name(message.params["clientInfo"])
+    return exchange.environ.get("HTTP_USER_AGENT", "")[:MAX_CLIENT_NAME]
 
 
 def _client_name(raw: msgspec.Raw) -> str:

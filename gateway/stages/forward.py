@@ -4,20 +4,23 @@ Rule: nothing of the caller's credentials, cookies or headers goes along; ids an
 A call is never sent twice once its first byte has left.
 """
 
-from msgspec import Raw
+from msgspec import MsgspecError, Raw
 
 from common import clock
 from gateway.directory.upstreams import Upstreams
 from gateway.exchange import Exchange
+from gateway.protocol.capabilities import NONE, relayable
 from gateway.protocol.eras import LOG_LEVEL, PROGRESS_TOKEN
-from gateway.protocol.jsonrpc import decode_members, encode
+from gateway.protocol.jsonrpc import Members, decode_members, decode_string, encode
 from gateway.protocol.methods import COMPLETE, NAMED_BY
-from upstream.client import Upstream
 from upstream.eras import META_CAPABILITIES, RESERVED_META, Era
 
 
-def forward(exchange: Exchange, upstreams: Upstreams) -> Upstream:
-    """Fill in `reply`, and say who gave it; UpstreamFault when the server gave none."""
+def forward(exchange: Exchange, upstreams: Upstreams, answers: Members | None = None) -> None:
+    """Fill in `reply`; UpstreamFault when the server gave none.
+
+    `answers`: what a server that asked has to be sent beside the same request (MCP 2026-07-28 basic/patterns/mrtr).
+    """
     message, spoken, caller, snapshot = exchange.known
     target = exchange.route
     if target is None:
@@ -28,24 +31,52 @@ def forward(exchange: Exchange, upstreams: Upstreams) -> Upstream:
         params["ref"] = _refer(params["ref"], target.name)
     else:
         params[NAMED_BY[message.method]] = Raw(encode(target.name))
+    if answers is not None:
+        params |= answers
     meta = spoken.meta or {}
-    passed = {key: raw for key, raw in meta.items() if not key.startswith(RESERVED_META) or key == LOG_LEVEL}
+    passed = {key: raw for key, raw in meta.items() if not key.startswith(RESERVED_META)}
     if PROGRESS_TOKEN in passed:
-        passed[PROGRESS_TOKEN] = Raw(encode(exchange.call_id))
+        exchange.progress_token = encode(exchange.call_id)
+        passed[PROGRESS_TOKEN] = Raw(exchange.progress_token)
+    declared = _declared(exchange)
+    timeout = exchange.call_timeout
     exchange.called_at = clock.monotonic()
+    exchange.deadline = exchange.called_at + timeout
     try:
         exchange.reply = upstream.call(
             message.method,
             params,
             name=None if message.method == COMPLETE else target.name,
             meta=passed,
-            capabilities=bytes(meta[META_CAPABILITIES]) if spoken.era is Era.MODERN else None,
+            capabilities=declared if spoken.era is Era.MODERN else relayable(declared),
             mirrored=exchange.mirrored,
-            timeout=min(target.server.timeout, snapshot.execution_timeout),
+            timeout=timeout,
+            party=upstreams.party(target.server, exchange.digest, exchange.mcp_session_id, declared),
+            log_level=_log_level(exchange),
         )
     finally:
         exchange.note_upstream_time()
-    return upstream
+
+
+def _declared(exchange: Exchange) -> bytes:
+    """The client's capabilities. In a batch nothing can be asked before all is answered."""
+    spoken, mcp_session = exchange.spoken, exchange.mcp_session
+    if spoken is not None and spoken.era is Era.MODERN:
+        return bytes((spoken.meta or {})[META_CAPABILITIES])
+    return NONE if mcp_session is None or exchange.is_batched else mcp_session.capabilities
+
+
+def _log_level(exchange: Exchange) -> str:
+    """From which level on the client wants messages, in the way of its era; '' when it has not said."""
+    if exchange.mcp_session is not None:
+        return exchange.mcp_session.log_level
+    meta = exchange.spoken.meta if exchange.spoken is not None else None
+    if not meta or LOG_LEVEL not in meta:
+        return ""
+    try:
+        return decode_string(meta[LOG_LEVEL])
+    except MsgspecError:
+        return ""
 
 
 def _refer(raw: Raw, name: str) -> Raw:

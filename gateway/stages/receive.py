@@ -3,18 +3,22 @@
 Rule: nothing under the gateway's URLs ever answers HTML or a redirect; a browser of an unknown origin is refused.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from common import slugs
 from gateway.exchange import Exchange
 from gateway.protocol.refusals import PARSE_ERROR, Headers, Refusal, bad_request, unauthorized
+from upstream.eras import LEGACY_VERSIONS
 
 PATH_PREFIX = "/ws/"
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _REQUEST_HEADERS = (
     "authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, mcp-session-id, last-event-id"
 )
+_PARAM_HEADER = re.compile(r"mcp-param-[a-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
 def allowed_origins(urls: Iterable[str]) -> frozenset[str]:
@@ -47,8 +51,15 @@ def receive(exchange: Exchange, origins: frozenset[str]) -> None:
     if not slugs.is_valid(slug):
         raise unauthorized()
     exchange.slug = slug
-    if environ["REQUEST_METHOD"] != "POST":
+    method = environ["REQUEST_METHOD"]
+    if method != "POST" and not (method in ("GET", "DELETE") and _names_mcp_session(environ)):
         raise Refusal(405, -31405, "Send JSON-RPC requests with POST.", headers=(("Allow", "POST, OPTIONS"),))
+
+
+def _names_mcp_session(environ: Mapping[str, Any]) -> bool:
+    """GET and DELETE are about a session, and only the handshake's revisions have one."""
+    version = environ.get("HTTP_MCP_PROTOCOL_VERSION")
+    return "HTTP_MCP_SESSION_ID" in environ and (version is None or version.strip() in LEGACY_VERSIONS)
 
 
 def require_media_types(exchange: Exchange) -> None:
@@ -62,6 +73,13 @@ def require_media_types(exchange: Exchange) -> None:
         return
     if not ("application/json" in accepted and "text/event-stream" in accepted):
         raise Refusal(406, -31406, "Send Accept: application/json, text/event-stream.")
+
+
+def require_event_stream(exchange: Exchange) -> None:
+    """A GET is answered with events only (MCP 2025-11-25 basic/transports, §Listening for Messages)."""
+    accepted = exchange.environ.get("HTTP_ACCEPT", "").lower()
+    if not ("text/event-stream" in accepted or "*/*" in accepted):
+        raise Refusal(406, -31406, "Send Accept: text/event-stream.")
 
 
 def read_body(exchange: Exchange) -> None:
@@ -83,9 +101,12 @@ def cross_origin_headers(exchange: Exchange, origins: frozenset[str]) -> Headers
     )
 
 
-def preflight_headers() -> Headers:
+def preflight_headers(exchange: Exchange) -> Headers:
+    """Which headers tools want arguments in is not known here: those that a browser asks for are allowed."""
+    asked = exchange.environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").lower()
+    params = sorted({name for name in re.split(r"[,\s]+", asked) if _PARAM_HEADER.fullmatch(name)})
     return (
-        ("Access-Control-Allow-Methods", "POST, OPTIONS"),
-        ("Access-Control-Allow-Headers", _REQUEST_HEADERS),
+        ("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"),
+        ("Access-Control-Allow-Headers", ", ".join((_REQUEST_HEADERS, *params))),
         ("Access-Control-Max-Age", "600"),
     )

@@ -14,7 +14,7 @@ def record(exchange: Exchange, recorder: Recorder) -> None:
     answer = exchange.answer
     if answer is None or not (exchange.noted or answer.in_doubt):
         return
-    exchange.answer = None
+    exchange.answer = None  # it is recorded
     if not exchange.noted:
         recorder.end_in_doubt(exchange.slug, exchange.digest, exchange.call_id)
         return

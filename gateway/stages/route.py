@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import MsgspecError, Raw
 
-from gateway.catalog.catalogs import Catalog, Catalogs
+from gateway.catalog.catalogs import Catalogs
 from gateway.catalog.merge import Route
 from gateway.exchange import Exchange
 from gateway.protocol.eras import require_text
@@ -74,15 +74,9 @@ def require_reference(params: Members) -> Members:
 
 def _find(exchange: Exchange, catalogs: Catalogs, kinds: Sequence[Kind], name: str) -> Route:
     _, spoken, caller, snapshot = exchange.known
-    looked: list[Catalog] = []
-    for fresh in (False, True):
-        for kind in kinds:
-            catalog = catalogs.get(snapshot, caller.environment, kind, fresh=fresh)
-            found = catalog.merged.find(name)
-            if found is not None:
-                return found
-            looked.append(catalog)
-    missing = {server.name for catalog in looked[-len(kinds) :] for server in catalog.missing}
+    found, missing = catalogs.look_up(snapshot, caller.environment, kinds, name)
+    if found is not None:
+        return found
     suffix = f" Not answering at the moment: {', '.join(sorted(missing))}." if missing else ""
     word = _WORDS.get(kinds[0])
     if word is None:

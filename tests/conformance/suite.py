@@ -17,11 +17,11 @@ from pathlib import Path
 from tests.conformance.node import installed, node_in
 from tests.conformance.proxy import bearer_proxy
 
-SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 REVISIONS = ("2026-07-28", "2025-11-25")
 
 SUITE_SECONDS = 120  # a run takes six; a server that leaves every call open takes what is told to the suite below
 SCENARIO_MILLISECONDS = 10_000
+CLIENT_MILLISECONDS = 20_000  # they all start at once, and each starts a Python
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,25 @@ class Outcome:
 
 
 def run(url: str, revision: str) -> dict[str, Outcome]:
-    """Every scenario of a revision, also those that its score leaves out, by name."""
-    modules = installed(SUITE)
+    """Every scenario of a revision for servers, also those that its score leaves out, by name."""
+    return _run(["server", "--url", url, "--timeout", str(SCENARIO_MILLISECONDS)], revision, None)
+
+
+def run_clients(command: str, revision: str, environment: dict[str, str]) -> dict[str, Outcome]:
+    """Every scenario of a revision for clients; for each, `command` is run with the URL of a server at its end."""
+    return _run(["client", "--command", command, "--timeout", str(CLIENT_MILLISECONDS)], revision, environment)
+
+
+def _run(what: list[str], revision: str, environment: dict[str, str] | None) -> dict[str, Outcome]:
+    modules = installed()
     suite = modules / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
-    options = ["--requirements", revision, "--timeout", str(SCENARIO_MILLISECONDS)]
     with tempfile.TemporaryDirectory() as folder:
-        command = [node_in(modules), suite, "server", "--url", url, *options, "--output-dir", folder]
+        command = [node_in(modules), suite, *what, "--requirements", revision, "--output-dir", folder]
         # Its exit code says that something failed, which its results say better.
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SUITE_SECONDS)
-        outcomes = {_scenario(path): _outcome(path) for path in sorted(Path(folder).glob("*/checks.json"))}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=SUITE_SECONDS
+        )
+        outcomes = {_scenario(path, folder): _outcome(path) for path in sorted(Path(folder).rglob("checks.json"))}
     if not outcomes:
         raise RuntimeError(f"the suite did not run: {done.stdout[-1000:]}{done.stderr[-1000:]}")
     return outcomes
@@ -56,9 +66,10 @@ def as_good(outcomes: dict[str, Outcome], as_these: dict[str, Outcome]) -> set[s
     }
 
 
-def _scenario(checks: Path) -> str:
-    """The scenario's name, of a folder called `server-NAME-2026-07-28T01-02-03-004Z`."""
-    return checks.parent.name.removeprefix("server-")[: -len("-2026-07-28T01-02-03-004Z")]
+def _scenario(checks: Path, folder: str) -> str:
+    """The scenario's name, of a folder called `server-NAME-2026-07-28T01-02-03-004Z`, or without `server-`."""
+    name = str(checks.parent.relative_to(folder)).removeprefix("server-")
+    return name[: -len("-2026-07-28T01-02-03-004Z")]
 
 
 def _outcome(path: Path) -> Outcome:

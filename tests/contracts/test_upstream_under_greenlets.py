@@ -7,9 +7,13 @@ import sys
 import pytest
 
 SUITES = [
+    "tests/upstream/test_breaker.py",
     "tests/upstream/test_client.py",
+    "tests/upstream/test_fake_talk.py",
     "tests/upstream/test_faults.py",
+    "tests/upstream/test_parties.py",
     "tests/upstream/test_sessions.py",
+    "tests/upstream/test_watches.py",
     "tests/upstream/test_wire.py",
 ]
 

@@ -70,12 +70,12 @@ def an_open_exchange(open_exchanges: OpenExchanges) -> tuple[Exchange, gevent.Gr
 
 
 def a_review(admission: Admission, open_exchanges: OpenExchanges, servers: tuple[Server, ...] = (MAIN,)) -> Cuts:
-    return Cuts(None, admission, Snapshots(lambda slug: snapshot(2, servers)), open_exchanges)  # type: ignore[arg-type]  # reads no cuts itself
+    return Cuts(None, admission, Snapshots(lambda slug: snapshot(2, servers)), open_exchanges, None)  # type: ignore[arg-type]  # reads no cuts itself, and parks nothing
 
 
 def test_what_nobody_can_tell_is_asked_again_until_the_no(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cutting, "AGAIN_SECONDS", 0.01)
-    open_exchanges = OpenExchanges(10)
+    open_exchanges = OpenExchanges(10, 10)
     exchange, waiting = an_open_exchange(open_exchanges)
     admission = Told(unavailable("down"), unavailable("down"), unavailable("down"), unauthorized())
     a_review(admission, open_exchanges).review([exchange])
@@ -85,7 +85,7 @@ def test_what_nobody_can_tell_is_asked_again_until_the_no(monkeypatch: pytest.Mo
 
 
 def test_a_yes_lets_it_go_on():
-    open_exchanges = OpenExchanges(10)
+    open_exchanges = OpenExchanges(10, 10)
     exchange, waiting = an_open_exchange(open_exchanges)
     a_review(Told(OK._replace(version=2)), open_exchanges).review([exchange])
     gevent.sleep(0.05)
@@ -94,14 +94,14 @@ def test_a_yes_lets_it_go_on():
 
 
 def test_a_server_that_is_no_longer_there_cuts_its_calls():
-    open_exchanges = OpenExchanges(10)
+    open_exchanges = OpenExchanges(10, 10)
     exchange, waiting = an_open_exchange(open_exchanges)
     a_review(Told(OK._replace(version=2)), open_exchanges, servers=()).review([exchange])
     assert waiting.get(timeout=5).decision == "server_closed"
 
 
 def test_no_cut_reaches_an_exchange_that_has_left():
-    open_exchanges = OpenExchanges(10)
+    open_exchanges = OpenExchanges(10, 10)
     exchange, waiting = an_open_exchange(open_exchanges)
     waiting.kill()
     a_review(Told(unauthorized()), open_exchanges).review([exchange])

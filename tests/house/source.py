@@ -8,7 +8,7 @@ from functools import cache
 from local import ROOT
 
 PRODUCT = ("common", "upstream", "webapp", "gateway", "cli")
-OURS = (*PRODUCT, "bench", "examples", "local", "tools", "tests", "dev.py")
+OURS = (*PRODUCT, "bench", "soaks", "examples", "local", "tools", "tests", "dev.py")
 
 # What others have made and we only pass on.
 VENDORED = ("webapp/static/vendor/",)

@@ -2,7 +2,7 @@
 
 from tests.house.source import ROOT, python
 
-MIRRORED = ("common", "upstream", "webapp", "gateway", "cli", "bench", "examples", "local", "tools")
+MIRRORED = ("common", "upstream", "webapp", "gateway", "cli", "bench", "soaks", "examples", "local", "tools")
 
 
 def test_every_test_stands_where_the_file_it_tests_does() -> None:

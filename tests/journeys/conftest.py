@@ -1,14 +1,22 @@
 """The cast in a real database, and as many real gateways in front of it as a test asks for."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from common.models import Server
+from common.db import make_engine
+from common.models import Server, ServerSessions
 from tests.cast import Cast, assemble, make_settings, variables_of
 from tests.real.gateway import RealGateway
+from tests.real.schema import migrate
+from tests.real.speakers import LegacySpeaker, ModernSpeaker
+from tests.real.tenants import Tenants
+from tests.real.valkey import RealValkey
 from upstream.fake import FakeUpstream
+from upstream.fake_talk import counts_visits
 from webapp.resources import open_resources
 from webapp.services import servers
 
@@ -46,3 +54,42 @@ def add_server(cast: Cast, fake: FakeUpstream) -> Server:
     probe = servers.probe_draft(cast.resources.settings, draft)
     with cast.acts(cast.alice) as ctx:
         return servers.add_server(ctx, cast.workspace.id, draft, probe)
+
+
+@dataclass(slots=True)
+class Stage:
+    """A gateway of three processes before two servers: one of the handshake era, which is in the workspace thrice
+    (`leg`, and as `tok` and `cli` with a session for each token and client), and the modern `mod`."""
+
+    gateway: RealGateway
+    legacy: FakeUpstream
+    modern: FakeUpstream
+    token: str
+    other_token: str
+
+    def legacy_client(self, *, version: str = "2025-11-25", **capabilities: Any) -> LegacySpeaker:
+        return LegacySpeaker(self.gateway, "demo", self.token).begin(capabilities, version)
+
+    def modern_client(self, **capabilities: Any) -> ModernSpeaker:
+        return ModernSpeaker(self.gateway, "demo", self.token, capabilities)
+
+
+@pytest.fixture(scope="module")
+def stage(valkey: RealValkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder: Path = tmp_path_factory.mktemp("stage")
+    database = migrate(f"sqlite:///{folder}/stoa.db")
+    engine = make_engine(database)
+    tenants = Tenants(engine)
+    workspace = tenants.add_workspace("demo")
+    variables = variables_of(make_settings(database, valkey.empty())) | {"STOA_RATE_WINDOW": "0.001"}
+    gateway = RealGateway(folder, variables, processes=3)
+    with FakeUpstream("legacy", live=True) as legacy, FakeUpstream("modern", live=True) as modern:
+        legacy.offer("visits", counts_visits)
+        tenants.add_server(workspace, legacy.url, prefix="leg", timeout=5)
+        tenants.add_server(workspace, legacy.url, prefix="tok", timeout=5, sessions=ServerSessions.TOKEN)
+        tenants.add_server(workspace, legacy.url, prefix="cli", timeout=5, sessions=ServerSessions.CLIENT)
+        tenants.add_server(workspace, modern.url, prefix="mod", timeout=5)
+        gateway.start()
+        yield Stage(gateway, legacy, modern, tenants.add_token(workspace), tenants.add_token(workspace))
+        gateway.stop()
+    engine.dispose()

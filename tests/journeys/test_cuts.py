@@ -12,9 +12,11 @@ from common import clock
 from tests.cast import Cast
 from tests.journeys.conftest import Start, add_server
 from tests.real.gateway import RealGateway
+from tests.real.speakers import ModernSpeaker
 from tests.waiting import until
 from upstream.fake import FakeUpstream
 from upstream.fake_faults import hang, progress
+from upstream.fake_talk import FORM, asks
 from webapp.services import servers, tokens, workspaces
 
 CUT_SECONDS = 1.0
@@ -109,3 +111,19 @@ def test_a_call_on_another_server_goes_on_when_one_is_disabled(
             servers.set_enabled(ctx, cast.workspace.id, second.id, False)
         call.join(20)
         assert call.last_message()["result"]["content"][0]["text"] == "done"
+
+
+def test_a_parked_call_is_let_go_of_when_its_token_is_revoked(cast: Cast, start_gateway: Start):
+    with FakeUpstream("legacy") as upstream:
+        add_server(cast, upstream)
+        gateway = start_gateway(processes=2)
+        upstream.always("tools/call", asks(FORM))
+        client = ModernSpeaker(gateway, cast.workspace.slug, cast.dana_plaintext, {"elicitation": {}})
+        parked = client.call("demo__echo").wait()["result"]
+        assert parked["resultType"] == "input_required"
+        with cast.acts(cast.alice) as ctx:
+            tokens.revoke_token(ctx, cast.workspace.id, cast.dana.id)
+        until(lambda: upstream.count("notifications/cancelled") == 1, seconds=CUT_SECONDS)
+        again = client.call("demo__echo", inputResponses={"question": {}}, requestState=parked["requestState"])
+        again.wait()
+        assert again.status == 401

@@ -16,12 +16,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from common.clock import now
+from common.clock import monotonic, now
 from local.ports import answers, free_port
 from tests.waiting import until
 from upstream.address import Addresses
 from upstream.client import Upstream
 from upstream.connection import WireLimits
+from upstream.parties import Kept, Party, SessionStore
 from upstream.target import Target
 from upstream.wire import Pool
 
@@ -48,15 +49,46 @@ class Upstreams:
         headers: tuple[tuple[str, str], ...] = (),
         limits: WireLimits | None = None,
         tls: ssl.SSLContext = TLS,
+        store: SessionStore | None = None,
     ) -> Upstream:
         pool = Pool(LOOPBACK, tls=tls, limits=limits)
         target = Target(url, headers=headers, timeout=timeout, connect_timeout=2.0)
-        self._made.append(Upstream(target, pool, "stoa", "1"))
+        self._made.append(Upstream(target, pool, "stoa", "1", store=store))
         return self._made[-1]
 
     def close(self) -> None:
         for upstream in self._made:
             upstream.close()
+
+
+class Shelf:
+    """A store that the upstreams of one test share, as processes do."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Party, Kept] = {}
+        self.touched: dict[Party, float] = {}
+        self.touches = 0
+
+    def find(self, party: Party) -> Kept | None:
+        return self.kept.get(party)
+
+    def keep(self, party: Party, kept: Kept, instead_of: str | None) -> Kept:
+        stored = self.kept.get(party)
+        if stored is None or stored.session_id == instead_of:
+            stored = self.kept[party] = kept
+            self.touched[party] = monotonic()
+        return stored
+
+    def drop(self, party: Party, session_id: str, unused_for: float = 0.0) -> bool:
+        stored = self.kept.get(party)
+        if stored is None or stored.session_id != session_id or monotonic() - self.touched[party] < unused_for:
+            return False
+        del self.kept[party]
+        return True
+
+    def touch(self, party: Party) -> None:
+        self.touches += 1
+        self.touched[party] = monotonic()
 
 
 def certificate(folder: Path, *names: str, expired: bool = False) -> tuple[ssl.SSLContext, ssl.SSLContext]:

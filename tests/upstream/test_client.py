@@ -14,6 +14,7 @@ from upstream.eras import Era
 from upstream.fake import FakeUpstream
 from upstream.fake_turns import Turn
 from upstream.faults import UpstreamFault
+from upstream.parties import NOBODY
 from upstream.target import Target
 
 
@@ -217,12 +218,17 @@ def test_a_modern_server_that_left_our_revision_is_asked_again_next_time(upstrea
 
 def test_a_notification_reaches_the_session(fake: FakeUpstream, upstream_at: Upstreams) -> None:
     upstream = upstream_at(fake.url)
-    if fake.era == "legacy":
-        upstream.send(b'{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}')
-        assert fake.last("notifications/roots/list_changed").headers["mcp-session-id"] == "session-1"
+    upstream.notify(NOBODY, "notifications/roots/list_changed")
+    assert fake.requests == [], "where no session is open nobody is told"
+    upstream.open()
+    upstream.notify(NOBODY, "notifications/roots/list_changed")
+    if fake.era == "modern":
+        assert fake.count("notifications/roots/list_changed") == 0
+        return
+    assert fake.last("notifications/roots/list_changed").headers["mcp-session-id"] == "session-1"
     fake.always("notifications/x", faults.status(500))
     with pytest.raises(UpstreamFault):
-        upstream.send(b'{"jsonrpc":"2.0","method":"notifications/x"}')
+        upstream.notify(NOBODY, "notifications/x")
 
 
 def test_a_probe_tells_the_era_the_name_and_the_tools(fake: FakeUpstream) -> None:

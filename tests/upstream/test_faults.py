@@ -7,7 +7,8 @@ import pytest
 from tests.upstream.servers import ECHO, Upstreams, text_of
 from upstream import fake_faults as faults
 from upstream.connection import WireLimits
-from upstream.fake import Act, FakeUpstream
+from upstream.fake import FakeUpstream
+from upstream.fake_turns import Act
 from upstream.faults import CODES, UpstreamFault
 
 TIGHT = WireLimits(head_bytes=16 * 1024, body_bytes=128 * 1024)
@@ -83,4 +84,5 @@ def test_each_misfortune_of_a_call_has_its_own_code(fake: FakeUpstream, what: st
 def test_every_fault_code_has_a_test() -> None:
     here = {code for _, code, _ in FAULTS.values()} | {"not_found", "refused"}
     in_the_wire_tests = {"tls", "dns", "address_refused"}
-    assert here | in_the_wire_tests == CODES
+    in_tests_of_their_own = {"circuit_open", "no_stream"}
+    assert here | in_the_wire_tests | in_tests_of_their_own == CODES

@@ -8,8 +8,8 @@ from tests.threads import at_once
 from tests.upstream.servers import ECHO, Upstreams, text_of
 from upstream import fake_faults as faults
 from upstream.eras import LEGACY_VERSIONS, Era
-from upstream.fake import Act, FakeUpstream
-from upstream.fake_turns import Turn
+from upstream.fake import FakeUpstream
+from upstream.fake_turns import Act, Turn
 from upstream.faults import UpstreamFault
 
 

@@ -1,12 +1,14 @@
 """Tools that ask the client's model, its user and its file system once, and tell what they answered."""
 
 from typing import Any
+from uuid import uuid4
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import InputRequests, InputRequiredResult
 
-from tests.conformance.offers.questions import ask, field, form, is_declared, roots, sample, sent_back, told
+from tests.conformance.offers.questions import ask, field, form, is_declared, page, roots, sample, sent_back, told
 
+SIGN_IN = "https://example.com/sign-in"
 TEXT = {"type": "string"}
 STATES = ["active", "inactive", "pending"]
 OPTIONS = ["option1", "option2", "option3"]
@@ -43,6 +45,15 @@ def add_asking(server: MCPServer) -> None:
     async def test_elicitation(message: str, context: Context) -> str | InputRequiredResult:
         """Asks the user for their name and address."""
         return await _told(context, {"user": form(message, username=TEXT, email=TEXT)})
+
+    @server.tool()
+    async def test_elicitation_url(context: Context) -> str | InputRequiredResult:
+        """Sends the user to a page, and tells a legacy client when they are done there."""
+        elicitation_id = uuid4().hex if context.session.can_send_request else None
+        answer = await _told(context, {"sign_in": page("Please sign in", SIGN_IN, elicitation_id)})
+        if elicitation_id is not None:
+            await context.session.send_elicit_complete(elicitation_id, context.request_id)
+        return answer
 
     @server.tool()
     async def test_elicitation_sep1034_defaults(context: Context) -> str | InputRequiredResult:

@@ -1,13 +1,12 @@
-"""What changes while clients look: lists that grow and shrink, and what a legacy client subscribes to.
-
-Rule: listen streams hear of every change; a legacy session hears of those that it caused itself.
-"""
-
-from typing import Any
+"""What changes while clients look: lists that grow and shrink, for every client that listens, in either era."""
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.prompts.base import Prompt
-from mcp_types import EmptyResult, SetLevelRequestParams, SubscribeRequestParams, UnsubscribeRequestParams
+from mcp.server.mcpserver.resources import FunctionResource
+
+from tests.conformance.offers.sessions import Sessions
+
+COMING = "test://comes-and-goes"
 
 
 def comes_and_goes() -> str:
@@ -15,7 +14,7 @@ def comes_and_goes() -> str:
     return "I am here."
 
 
-def add_changes(server: MCPServer) -> None:
+def add_changes(server: MCPServer, sessions: Sessions) -> None:
     @server.tool()
     async def test_trigger_tool_change(context: Context) -> str:
         """Adds a tool, or takes it away again."""
@@ -24,8 +23,7 @@ def add_changes(server: MCPServer) -> None:
         else:
             server.add_tool(comes_and_goes)
         await context.notify_tools_changed()
-        if context.session.can_send_request:
-            await context.session.send_tool_list_changed()
+        await sessions.tools_changed()
         return "The tools have changed."
 
     @server.tool()
@@ -36,18 +34,15 @@ def add_changes(server: MCPServer) -> None:
         else:
             server.add_prompt(Prompt.from_function(comes_and_goes))
         await context.notify_prompts_changed()
-        if context.session.can_send_request:
-            await context.session.send_prompt_list_changed()
+        await sessions.prompts_changed()
         return "The prompts have changed."
 
-
-def add_legacy_methods(server: MCPServer) -> None:
-    """What 2026-07-28 has removed and the package no longer offers a decorator for: it is acknowledged."""
-
-    async def acknowledge(*_: Any) -> EmptyResult:
-        return EmptyResult()
-
-    lower = server._lowlevel_server
-    lower.add_request_handler("logging/setLevel", SetLevelRequestParams, acknowledge)
-    lower.add_request_handler("resources/subscribe", SubscribeRequestParams, acknowledge)
-    lower.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, acknowledge)
+    @server.tool()
+    async def test_trigger_resource_change(context: Context) -> str:
+        """Adds a resource, or takes it away again."""
+        # The package can add a resource but offers no way to take it away.
+        if server._resource_manager._resources.pop(COMING, None) is None:
+            server.add_resource(FunctionResource.from_function(comes_and_goes, COMING))
+        await context.notify_resources_changed()
+        await sessions.resources_changed()
+        return "The resources have changed."

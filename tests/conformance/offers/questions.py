@@ -18,6 +18,7 @@ from mcp_types import (
     CreateMessageResult,
     ElicitRequest,
     ElicitRequestFormParams,
+    ElicitRequestURLParams,
     ElicitResult,
     InputRequest,
     InputRequests,
@@ -42,6 +43,11 @@ def form(message: str, **properties: dict[str, Any]) -> ElicitRequest:
     """A form of which every field has to be filled in."""
     schema = {"type": "object", "properties": properties, "required": list(properties)}
     return ElicitRequest(params=ElicitRequestFormParams(message=message, requested_schema=schema))
+
+
+def page(message: str, url: str, elicitation_id: str | None) -> ElicitRequest:
+    """A page that the user is to visit; 2026-07-28 has no ids of elicitations any more."""
+    return ElicitRequest(params=ElicitRequestURLParams(message=message, url=url, elicitation_id=elicitation_id))
 
 
 def sample(prompt: str, max_tokens: int = 100) -> CreateMessageRequest:
@@ -71,7 +77,10 @@ def sent_back(questions: InputRequests, state: str | None = None) -> InputRequir
 
 
 def is_declared(context: Context, question: InputRequest) -> bool:
-    return getattr(context.client_capabilities, CAPABILITIES[question.method], None) is not None
+    declared = getattr(context.client_capabilities, CAPABILITIES[question.method], None)
+    if isinstance(question.params, ElicitRequestURLParams):
+        return getattr(declared, "url", None) is not None  # who says no more than `elicitation` can show forms only
+    return declared is not None
 
 
 def told(answer: InputResponse) -> str:

@@ -4,6 +4,8 @@ import asyncio
 
 from mcp.server.mcpserver import Context, MCPServer
 
+from tests.conformance.offers.sessions import LEVELS, log
+
 # Between two reports: whoever holds them back until the answer is seen to.
 PAUSE = 0.05
 
@@ -21,12 +23,19 @@ def add_reports(server: MCPServer) -> None:
     async def test_tool_with_logging(context: Context) -> str:
         """Logs three messages."""
         for message in ("started", "processing", "completed"):
-            await context.info(f"Tool execution {message}")
+            await log(context, "info", f"Tool execution {message}")
             await asyncio.sleep(PAUSE)
         return "Logged three messages."
 
     @server.tool()
     async def test_logging_tool(context: Context) -> str:
         """Logs one message, which reaches only who asked for it."""
-        await context.info("One message")
+        await log(context, "info", "One message")
         return "Logged one message."
+
+    @server.tool()
+    async def test_every_log_level(context: Context) -> str:
+        """Logs one message of each level, the least severe first."""
+        for level in LEVELS:
+            await log(context, level, f"This is {level}")
+        return f"Logged {len(LEVELS)} messages."

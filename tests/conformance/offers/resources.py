@@ -6,11 +6,12 @@ import json
 from mcp.server.mcpserver import Context, MCPServer
 
 from tests.conformance.offers.contents import PNG
+from tests.conformance.offers.sessions import Sessions
 
 WATCHED = "test://watched-resource"
 
 
-def add_resources(server: MCPServer) -> None:
+def add_resources(server: MCPServer, sessions: Sessions) -> None:
     versions = 1
 
     @server.resource("test://static-text", mime_type="text/plain")
@@ -39,6 +40,5 @@ def add_resources(server: MCPServer) -> None:
         nonlocal versions
         versions += 1
         await context.notify_resource_updated(WATCHED)
-        if context.session.can_send_request:
-            await context.session.send_resource_updated(WATCHED)
+        await sessions.resource_updated(WATCHED)
         return f"Version {versions}"

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
-from gateway.protocol.eras import ASSUMED_VERSION, Spoken, parse_spoken
-from gateway.protocol.jsonrpc import parse_message
+from gateway.protocol.eras import ASSUMED_VERSION, Spoken, agreed_version, parse_spoken, require_batches, require_legacy
+from gateway.protocol.jsonrpc import Batch, ClientReply, Message, parse_posted
 from gateway.protocol.refusals import Refusal
 from upstream.eras import META_CAPABILITIES, META_VERSION, MODERN_VERSION, Era
 
@@ -21,7 +22,9 @@ def speak(method: str, params: dict[str, Any] | None, *headers: tuple[str, str],
         message["params"] = params
     environ: dict[str, Any] = {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers}
     environ["stoa.headers"] = [(name.encode(), value.encode()) for name, value in headers]
-    return parse_spoken(parse_message(json.dumps(message).encode()), environ)
+    posted = parse_posted(json.dumps(message).encode())
+    assert isinstance(posted, Message)
+    return parse_spoken(posted, environ)
 
 
 def modern(*extra: tuple[str, str], method: str = "tools/list") -> tuple[tuple[str, str], ...]:
@@ -119,3 +122,45 @@ def test_a_version_from_the_future_is_told_what_is_supported():
 @pytest.mark.parametrize("params", [{"_meta": META}, {"_meta": META, "name": ""}, {"_meta": META, "name": 5}])
 def test_a_call_without_a_name_is_invalid_params(params: dict[str, Any]):
     assert code_of("tools/call", params, *modern(("Mcp-Name", "x"), method="tools/call")) == -32602
+
+
+def _environ(version: str | None) -> dict[str, Any]:
+    return {} if version is None else {"HTTP_MCP_PROTOCOL_VERSION": version}
+
+
+@pytest.mark.parametrize("version", [None, "2024-11-05", "2025-03-26"])
+def test_the_revisions_with_batches_may_send_one(version: str | None):
+    spoken = require_legacy(Batch([], [], []), _environ(version))
+    assert spoken == Spoken(Era.LEGACY, version or ASSUMED_VERSION, None)
+
+
+@pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25", MODERN_VERSION, "x"])
+def test_every_other_revision_may_not(version: str):
+    with pytest.raises(Refusal) as raised:
+        require_legacy(Batch([], [], []), _environ(version))
+    assert (raised.value.status, raised.value.code) == (400, -32600)
+
+
+def test_the_modern_era_has_no_answers_of_clients():
+    require_legacy(ClientReply(b"1", {}), _environ("2025-11-25"))
+    with pytest.raises(Refusal, match="one JSON-RPC request"):
+        require_legacy(ClientReply(b"1", {}), _environ(MODERN_VERSION))
+
+
+def test_what_a_session_agreed_on_decides_about_its_batches():
+    require_batches("2025-03-26")
+    with pytest.raises(Refusal, match="2025-11-25"):
+        require_batches("2025-11-25")
+
+
+@pytest.mark.parametrize(
+    ("asked", "agreed"),
+    [
+        ("2025-03-26", "2025-03-26"),
+        ("2025-11-25", "2025-11-25"),
+        (MODERN_VERSION, "2025-11-25"),
+        ("1999", "2025-11-25"),
+    ],
+)
+def test_a_session_is_offered_what_it_asks_for_or_the_latest_with_a_handshake(asked: str, agreed: str):
+    assert agreed_version(Message(b"1", "initialize", {"protocolVersion": Raw(json.dumps(asked).encode())})) == agreed

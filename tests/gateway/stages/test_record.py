@@ -1,5 +1,7 @@
 """Every call that was noted as begun is ended, whatever became of it."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from common.admission.records import Answer, Ending, Verdict
@@ -19,7 +21,7 @@ def test_a_call_whose_reply_cannot_be_closed_is_recorded_all_the_same():
     recorder = Recorder(None)  # type: ignore[arg-type]  # writes nothing here
     recorder.end = ended.append  # type: ignore[method-assign]  # what it is handed is what counts
     gateway = Gateway.__new__(Gateway)
-    gateway._recorder, gateway._open = recorder, OpenExchanges(1)
+    gateway._parts = SimpleNamespace(recorder=recorder, open_exchanges=OpenExchanges(1, 1))  # type: ignore[assignment]  # the parts that an end needs
     exchange = Exchange({}, 0, "0-boot-1")
     exchange.answer, exchange.noted, exchange.reply = Answer(Verdict.OK, ref="t|prod|"), True, Broken(None)
     with pytest.raises(OSError, match="gone"):

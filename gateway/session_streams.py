@@ -1,0 +1,55 @@
+"""The streams of legacy sessions, kept in step with their sessions.
+
+Rule: a session has one stream, the newest wherever it was opened. It is told of the resources that its session
+follows now, and ends with its session.
+"""
+
+import gevent
+
+from common.errors import Unavailable
+from gateway.mcp_sessions.store import McpSessions
+from gateway.open_streams import OpenStream, OpenStreams
+from gateway.signals import SessionChanged, SessionEnded, SignalBoard, StreamOpened
+from gateway.watches.watches import Watches
+
+
+class SessionStreams:
+    def __init__(self, streams: OpenStreams, watches: Watches, mcp_sessions: McpSessions, board: SignalBoard) -> None:
+        self._streams = streams
+        self._watches = watches
+        self._mcp_sessions = mcp_sessions
+        self._board = board
+        board.on(StreamOpened, self._end_older)
+        board.on(SessionChanged, self._refresh)
+        board.on(SessionEnded, self._end)
+
+    def enter(self, stream: OpenStream) -> None:
+        """An open stream takes the place of the session's others, and learns what the session follows."""
+        exchange = stream.exchange
+        self._board.tell_all(StreamOpened(exchange.slug, exchange.digest, exchange.mcp_session_id, stream.nonce))
+        self._read_wants(stream)
+
+    def _end_older(self, opened: StreamOpened) -> None:
+        stream = self._streams.of_session(opened.slug, opened.digest, opened.session)
+        if stream is not None and stream.nonce < opened.nonce:
+            stream.end()
+
+    def _refresh(self, changed: SessionChanged) -> None:
+        stream = self._streams.of_session(changed.slug, changed.digest, changed.session)
+        if stream is not None:
+            gevent.spawn(self._read_wants, stream)  # whoever brings signals must not wait for Redis
+
+    def _end(self, ended: SessionEnded) -> None:
+        stream = self._streams.of_session(ended.slug, ended.digest, ended.session)
+        if stream is not None:
+            stream.end()
+
+    def _read_wants(self, stream: OpenStream) -> None:
+        exchange = stream.exchange
+        try:
+            uris = self._mcp_sessions.subscriptions(exchange.slug, exchange.digest, exchange.mcp_session_id)
+        except Unavailable:
+            stream.end()  # the client opens another, which will know; this one would keep changes from it
+            return
+        if self._streams.want(stream, sorted(uris)):
+            self._watches.enter(stream)

@@ -1,0 +1,254 @@
+"""Converse: what a server says and asks before its answer.
+
+Rule: the last message is the response. A server's question reaches a client that declared it can answer, and nobody
+else: on the stream of the call where both have handshakes, as `input_required` where the client has none, and the
+other way round. What nobody here can answer is declined at once, so that the server goes on.
+"""
+
+from collections.abc import Callable, Iterator
+
+import gevent
+from gevent.event import AsyncResult
+from msgspec import MsgspecError, Raw
+
+from common import clock
+from gateway.exchange import Exchange, Replying
+from gateway.parked import ANSWERS, STATE, ParkedCalls
+from gateway.protocol.capabilities import can_answer
+from gateway.protocol.envelopes import is_input_required, render_refused_question
+from gateway.protocol.eras import LOG_LEVEL, PROGRESS_TOKEN
+from gateway.protocol.jsonrpc import Members, decode_members, decode_string, encode
+from gateway.protocol.methods import NAMED_BY
+from gateway.protocol.questions import Question, read_questions, render_for_handshake
+from gateway.protocol.subscriptions import CHANGED, decode_method
+from gateway.relayed import Client, RelayedRequests
+from upstream.eras import META_CAPABILITIES, Era
+from upstream.faults import UpstreamFault
+from upstream.levels import rank_of
+
+# A tool that has to know more after so many rounds of questions will never be satisfied.
+MAX_ROUNDS = 8
+# People take their time; nobody is waited for longer.
+QUESTION_SECONDS = 600
+# Of one call, before its client at once.
+MAX_ASKED = 16
+
+_DECLINED = {"error": Raw(b'{"code":-32601,"message":"The client of this call cannot answer that."}')}
+_PONG = {"result": Raw(b"{}")}
+
+
+def converse(
+    exchange: Exchange,
+    relayed: RelayedRequests,
+    parked: ParkedCalls,
+    changed: Callable[[str], None],
+    again: Callable[[Members], None],
+) -> Iterator[Members]:
+    """What the client is told, the response last; raises UpstreamFault.
+
+    `changed` is told of a list that has changed, by the method that lists it: some servers tell nobody else. `again`
+    sends the call once more, with the answers to a modern server's questions, and fills in its new reply.
+    """
+    for _ in range(MAX_ROUNDS):
+        reply = exchange.reply
+        if reply is None:
+            raise RuntimeError("A call that was not forwarded has nothing to say.")
+        response = reply.message
+        if response is None:
+            response = yield from _on_the_way(exchange, reply, relayed, parked, changed)
+        questions = _questions_of(exchange, reply, response)
+        if questions is None:
+            yield response
+            return
+        outcomes = yield from _ask_all(exchange, questions, relayed)
+        refused = next((outcome for outcome in outcomes.values() if "result" not in outcome), None)
+        if refused is not None:
+            yield render_refused_question(refused, is_tool=exchange.known.message.method == "tools/call")
+            return
+        answers = {ANSWERS: Raw(encode({key: outcome["result"] for key, outcome in outcomes.items()}))}
+        state = decode_members(response["result"]).get(STATE)
+        reply.close()
+        exchange.asked.clear()
+        again(answers if state is None else {**answers, STATE: state})
+    raise UpstreamFault("not_mcp", f"The server asked its client more than {MAX_ROUNDS} times over.")
+
+
+def _on_the_way(
+    exchange: Exchange, reply: Replying, relayed: RelayedRequests, parked: ParkedCalls, changed: Callable[[str], None]
+) -> Iterator[Members]:
+    """Yields what the client is told before the response, and returns that."""
+    for event in reply.events or ():
+        if "method" not in event:
+            return event
+        if "id" not in event:
+            method = decode_method(event)
+            if method in CHANGED:
+                changed(CHANGED[method])
+            elif _is_for_client(exchange, method, event):
+                yield event
+            continue
+        match _take_question(exchange, reply, event, relayed, parked):
+            case None:
+                continue
+            case response if "method" not in response:
+                return response
+            case question:
+                yield question
+    raise RuntimeError("a stream without a response is a fault before it gets here")
+
+
+def _take_question(
+    exchange: Exchange, reply: Replying, asked: Members, relayed: RelayedRequests, parked: ParkedCalls
+) -> Members | None:
+    """What the client is told of a server's request: the request, or the response that takes its place."""
+    if bytes(asked["method"]) == b'"ping"':
+        gevent.spawn(_answer, reply, asked["id"], _PONG)
+        return None
+    if not _may_ask(exchange, asked):
+        gevent.spawn(_answer, reply, asked["id"], _DECLINED)
+        return None
+    if exchange.known.spoken.era is Era.LEGACY:
+        return _relay(exchange, reply, asked, relayed)
+    response = parked.park(exchange, asked)
+    if response is None:
+        gevent.spawn(_answer, reply, asked["id"], _DECLINED)
+    return response
+
+
+def _may_ask(exchange: Exchange, asked: Members) -> bool:
+    message, spoken, _, _ = exchange.known
+    if exchange.is_batched or len(exchange.asked) >= MAX_ASKED:
+        return False
+    if spoken.era is Era.MODERN:
+        declared = (spoken.meta or {}).get(META_CAPABILITIES) if message.method in NAMED_BY else None
+    else:
+        declared = Raw(exchange.mcp_session.capabilities) if exchange.mcp_session is not None else None
+    if declared is None:
+        return False
+    try:
+        method, params = decode_string(asked["method"]), decode_members(asked.get("params", Raw(b"{}")))
+    except (MsgspecError, RecursionError):
+        return False
+    return can_answer(bytes(declared), method, params)
+
+
+def _relay(exchange: Exchange, reply: Replying, asked: Members, relayed: RelayedRequests) -> Members:
+    """The server's request under an id of ours; its answer goes to the very session that asked."""
+
+    own_id = bytes(asked["id"])
+
+    def answered(outcome: Members) -> None:
+        exchange.asked.pop(own_id, None)
+        if not exchange.asked:  # the server's time runs again
+            exchange.deadline = clock.monotonic() + exchange.call_timeout
+        gevent.spawn(_answer, reply, asked["id"], outcome)
+
+    return {**asked, "id": _ask(exchange, relayed, own_id, answered, reply)}
+
+
+def _ask(
+    exchange: Exchange, relayed: RelayedRequests, own_id: bytes, answered: Callable[[Members], None], reply: Replying
+) -> Raw:
+    client = Client(exchange.slug, exchange.digest, exchange.mcp_session_id)
+    relayed_id = relayed.ask(client, answered)
+    exchange.asked[own_id] = relayed_id
+    exchange.deadline = clock.monotonic() + QUESTION_SECONDS
+    reply.extend(QUESTION_SECONDS + exchange.call_timeout)
+    return Raw(encode(relayed_id))
+
+
+def _questions_of(exchange: Exchange, reply: Replying, response: Members) -> list[Question] | None:
+    """What a modern server has to know of a client that has a session to be asked in; none: it only wants to be called
+    again. None where the response is an answer, or one that this client cannot be helped with."""
+    mcp_session = exchange.mcp_session
+    if reply.era is not Era.MODERN or mcp_session is None or exchange.is_batched or "result" not in response:
+        return None
+    if b"input_required" not in bytes(response["result"]):
+        return None
+    try:
+        result = decode_members(response["result"])
+        if not is_input_required(result):
+            return None
+        questions = read_questions(result)
+    except (MsgspecError, RecursionError):
+        return None
+    declared = mcp_session.capabilities
+    is_answerable = all(can_answer(declared, question.method, question.params) for question in questions)
+    return questions if is_answerable and len(questions) <= MAX_ASKED else None
+
+
+def _ask_all(exchange: Exchange, questions: list[Question], relayed: RelayedRequests) -> Iterator[Members]:
+    """Yields the questions as requests to the client, and returns its outcome for each key."""
+    reply, mcp_session = exchange.reply, exchange.mcp_session
+    if reply is None or mcp_session is None:
+        raise RuntimeError("There is nobody to ask.")
+    waiting: dict[str, AsyncResult[Members]] = {}
+    for question in questions:
+        waiting[question.key] = arrived = AsyncResult()
+        relayed_id = _ask(exchange, relayed, question.key.encode(), arrived.set, reply)
+        yield render_for_handshake(question, relayed_id, mcp_session.version)
+    return {key: arrived.get() for key, arrived in waiting.items()}
+
+
+def _answer(reply: Replying, request_id: Raw, outcome: Members) -> None:
+    try:
+        reply.answer(request_id, outcome)
+    except UpstreamFault:
+        return  # its call fails by itself then, and says so
+
+
+def _is_for_client(exchange: Exchange, method: str, event: Members) -> bool:
+    """Whether a notification is this client's; its own words are put in the place of ours."""
+    if method == "notifications/progress":
+        return _restore_progress_token(exchange, event)
+    if method == "notifications/message":
+        return _wants_log(exchange, event)
+    if exchange.known.spoken.era is Era.MODERN:
+        return False
+    if method == "notifications/cancelled":
+        return _restore_question_id(exchange, event)
+    return method == "notifications/elicitation/complete"
+
+
+def _wants_log(exchange: Exchange, event: Members) -> bool:
+    """Modern clients ask for log messages per request; others take what comes until they have set a level."""
+    spoken, mcp_session = exchange.known.spoken, exchange.mcp_session
+    try:
+        if spoken.era is Era.MODERN:
+            asked = (spoken.meta or {}).get(LOG_LEVEL)
+            if asked is None:
+                return False
+            wanted_from = decode_string(asked)
+        else:
+            wanted_from = mcp_session.log_level if mcp_session is not None else ""
+        level = decode_string(decode_members(event["params"])["level"])
+    except (KeyError, MsgspecError, RecursionError):
+        return False
+    return not wanted_from or rank_of(level) >= rank_of(wanted_from)
+
+
+def _restore_progress_token(exchange: Exchange, event: Members) -> bool:
+    """Put the client's progress token in the place of ours; False where the event is not this request's."""
+    own = (exchange.known.spoken.meta or {}).get(PROGRESS_TOKEN)
+    try:
+        params = decode_members(event["params"])
+    except (KeyError, MsgspecError, RecursionError):
+        return False
+    if own is None or bytes(params.get(PROGRESS_TOKEN, Raw(b""))) != exchange.progress_token:
+        return False
+    params[PROGRESS_TOKEN] = own
+    event["params"] = Raw(encode(params))
+    return True
+
+
+def _restore_question_id(exchange: Exchange, event: Members) -> bool:
+    """A server that no longer waits for an answer says so under its own id; the client knows ours."""
+    try:
+        params = decode_members(event["params"])
+        relayed_id = exchange.asked.get(bytes(params["requestId"]))
+    except (KeyError, MsgspecError, RecursionError):
+        return False
+    if relayed_id is None:
+        return False
+    event["params"] = Raw(encode({**params, "requestId": relayed_id}))
+    return True

@@ -1,0 +1,58 @@
+"""Heed: what a client says without waiting for an answer.
+
+Rule: it is always accepted, and acted on where there is something to do; what nobody knows is dropped (JSON-RPC 2.0
+§4.1). It takes no place in the token's window.
+"""
+
+from contextlib import suppress
+
+import gevent
+
+from gateway.directory.callers import parse_caller
+from gateway.directory.snapshots import Server
+from gateway.directory.upstreams import OF_CLIENT, Upstreams
+from gateway.exchange import Exchange
+from gateway.open_exchanges import OpenExchanges
+from gateway.protocol.jsonrpc import ClientReply, Message
+from gateway.protocol.refusals import Refusal, bad_request
+from gateway.relayed import Client, RelayedRequests
+from gateway.signals import Cancelled, SignalBoard
+from upstream.faults import UpstreamFault
+
+
+def heed_notification(exchange: Exchange, message: Message, board: SignalBoard, upstreams: Upstreams) -> None:
+    if not exchange.mcp_session_id:
+        return
+    if message.method == "notifications/cancelled" and "requestId" in message.params:
+        request_id = bytes(message.params["requestId"])
+        board.tell_all(Cancelled(exchange.slug, exchange.digest, exchange.mcp_session_id, request_id))
+    elif message.method == "notifications/roots/list_changed":
+        for server in exchange.snapshot.servers if exchange.snapshot is not None else ():
+            if server.sessions == OF_CLIENT:
+                gevent.spawn(_pass_on, exchange, server, message.method, upstreams)
+
+
+def _pass_on(exchange: Exchange, server: Server, method: str, upstreams: Upstreams) -> None:
+    """Tell a server that keeps a session for this client alone, if it has one open."""
+    answer, snapshot, mcp_session = exchange.answer, exchange.snapshot, exchange.mcp_session
+    if answer is None or snapshot is None or mcp_session is None:
+        return
+    party = upstreams.party(server, exchange.digest, exchange.mcp_session_id, mcp_session.capabilities)
+    with suppress(UpstreamFault):  # a server that cannot be told asks again, or its next call fails
+        upstream = upstreams.get(snapshot, parse_caller(answer.ref).environment, server)
+        if upstream.find_session(party):
+            upstream.notify(party, method)
+
+
+def heed_reply(exchange: Exchange, reply: ClientReply, relayed: RelayedRequests) -> None:
+    """An answer to a request that a server has made of this session's client."""
+    if not exchange.mcp_session_id:
+        raise bad_request("The body is a JSON-RPC response, and without a session nobody waits for it.")
+    relayed.hand_over(Client(exchange.slug, exchange.digest, exchange.mcp_session_id), reply)
+
+
+def cancel(cancelled: Cancelled, open_exchanges: OpenExchanges) -> None:
+    """End the call that its client no longer wants (MCP 2025-11-25 basic/utilities/cancellation)."""
+    exchange = open_exchanges.find_request(cancelled.slug, cancelled.digest, cancelled.session, cancelled.request_id)
+    if exchange is not None:
+        open_exchanges.cut(exchange, Refusal(200, -31499, "The client has cancelled the call.", decision="cancelled"))

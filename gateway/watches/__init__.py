@@ -1,0 +1,1 @@
+"""Watching servers for what changes, on behalf of the clients that listen."""

@@ -1,0 +1,64 @@
+"""Posts: answers, notifications, and that nobody waits any more.
+
+Rule: it goes out in the very session that it belongs to, whatever other one has been opened since.
+"""
+
+import contextlib
+import threading
+
+from common.clock import monotonic
+from upstream.eras import Era
+from upstream.faults import UpstreamFault
+from upstream.opening import Session
+from upstream.requests import render_notification, render_post
+from upstream.statuses import fault_of_status
+from upstream.wire import Lane
+
+POST_SECONDS = 10.0  # the server only has to take it
+FAREWELL_SECONDS = 2.0  # a courtesy: nobody waits long for it
+
+
+def post(lane: Lane, session: Session, body: bytes, seconds: float = POST_SECONDS) -> None:
+    """Raises UpstreamFault when the server does not take it."""
+    deadline = monotonic() + seconds
+    connection = lane.ask(render_post(session.head, body), deadline)
+    status, headers = connection.status, connection.headers
+    said = connection.read(deadline)
+    if status >= 300:
+        raise fault_of_status(status, headers, said, connection.authority)
+
+
+def give_up(lane: Lane, session: Session, request_id: str) -> None:
+    """Tell a legacy server that nobody waits any more; to a modern one the closed connection says it.
+
+    In a thread of its own: whoever gives up has no time left.
+    """
+    if session.opened.era is not Era.LEGACY:
+        return
+    body = render_notification("notifications/cancelled", {"requestId": request_id})
+
+    def tell() -> None:
+        with contextlib.suppress(UpstreamFault):
+            post(lane, session, body, FAREWELL_SECONDS)
+
+    threading.Thread(target=tell, name="cancel", daemon=True).start()
+
+
+class StreamLine:
+    """What a stream needs of its session: to answer there, and to be left when it is over."""
+
+    __slots__ = ("_lane", "_request_id", "_session")
+
+    def __init__(self, lane: Lane, session: Session, request_id: str):
+        self._lane = lane
+        self._session = session
+        self._request_id = request_id
+        session.streams.add(request_id)
+
+    def post(self, body: bytes) -> None:
+        post(self._lane, self._session, body)
+
+    def leave(self, *, is_answered: bool) -> None:
+        self._session.streams.discard(self._request_id)
+        if not is_answered:
+            give_up(self._lane, self._session, self._request_id)
