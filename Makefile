@@ -27,3 +27,4 @@ bench: ## measure what a call costs
 lock: ## lock the newest versions that requirements*.in allow
 	$(COMPILE) --upgrade requirements.in -o requirements.txt
 	$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.txt
+	cd tests/matrix/requirements && for each in *.in; do ../../../$(COMPILE) --upgrade $$each -o $${each%.in}.txt || exit; done
