@@ -28,7 +28,6 @@ from gateway.mcp_sessions.store import McpSessions
 from gateway.open_exchanges import Cut, OpenExchanges
 from gateway.open_streams import OpenStreams
 from gateway.parked import ParkedCalls
-from gateway.places import Place
 from gateway.protocol.jsonrpc import Batch, ClientReply, Message, result_body
 from gateway.protocol.methods import CALLS
 from gateway.protocol.refusals import INTERNAL_ERROR, Headers, Refusal, too_busy, unavailable
@@ -193,9 +192,8 @@ class Gateway:
         try:
             if not parts.parked.resume(exchange):
                 forward(exchange, parts.upstreams)
-            changed = partial(parts.watches.hear, Place(exchange.slug, exchange.known.caller.environment))
             again = partial(forward, exchange, parts.upstreams)
-            return relay(exchange, converse(exchange, parts.relayed, parts.parked, changed, again))
+            return relay(exchange, converse(exchange, parts.relayed, parts.parked, parts.watches, again))
         except UpstreamFault as fault:
             return Response(200, render_fault(exchange, fault))
 

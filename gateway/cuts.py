@@ -4,6 +4,9 @@ Rule: read from a stream, from the last id on, so that none is missed. A cut nam
 open there is asked about again, and goes on only if admission still says yes and its server is still enabled.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 import gevent
 
 from common import redis_keys
@@ -11,7 +14,7 @@ from common.admission.ask import Asker
 from common.admission.records import Question
 from gateway.admission import Admission
 from gateway.directory.loader import DirectoryUnavailable
-from gateway.directory.snapshots import Snapshots
+from gateway.directory.snapshots import Snapshot, Snapshots
 from gateway.exchange import Exchange
 from gateway.open_exchanges import OpenExchanges
 from gateway.parked import ParkedCalls
@@ -57,54 +60,67 @@ class Cuts:
         """After a restart or failover of Redis cuts may have been lost: ask about everything that is open."""
         self.review(self._open.all())
 
-    def review(self, exchanges: list[Exchange]) -> None:
+    def review(self, exchanges: Iterable[Exchange]) -> None:
+        alike: defaultdict[tuple[str, bytes, bool], list[Exchange]] = defaultdict(list)
         for exchange in exchanges:
             exchange.must_ask_again = True
             if exchange.snapshot is not None:  # otherwise admission is being asked, and will be once more
-                gevent.spawn(self._review_one, exchange)
+                alike[exchange.slug, exchange.digest, exchange.is_call].append(exchange)
+        for some in alike.values():
+            gevent.spawn(self._review_alike, some)
 
-    def _review_one(self, exchange: Exchange) -> None:
-        """Until there is a yes or a no: what nobody can tell now is asked again, as long as the exchange is open."""
-        while exchange.greenlet is not None:
-            refusal = self._find_refusal(exchange)
-            if refusal is None:
-                return
-            if refusal.status != 503:
-                self._open.cut(exchange, refusal)
-                return
-            gevent.sleep(AGAIN_SECONDS)
+    def _review_alike(self, exchanges: list[Exchange]) -> None:
+        """Until there is a yes or a no: what nobody can tell now is asked again, as long as any of them is open.
 
-    def _find_refusal(self, exchange: Exchange) -> Refusal | None:
-        """Why the exchange may not go on; None when it may; a 503 when nobody can tell at the moment."""
+        They are of one token, and calls or none, so that one answer is for all of them.
+        """
+        while exchanges := [exchange for exchange in exchanges if exchange.greenlet is not None]:
+            try:
+                snapshot = self._find_snapshot(exchanges[0])
+            except Refusal as refusal:
+                if refusal.status == 503:
+                    gevent.sleep(AGAIN_SECONDS)
+                    continue
+                for exchange in exchanges:
+                    self._open.cut(exchange, refusal)
+                return
+            for exchange in exchanges:
+                self._hold_to(exchange, snapshot)
+            return
+
+    def _find_snapshot(self, exchange: Exchange) -> Snapshot:
+        """The workspace as it is now; Refusal when the exchange may not go on, a 503 when nobody can tell."""
         question = Question(
             slug=exchange.slug,
             digest=exchange.digest,
             call_id=f"{exchange.call_id}-review",
             cost=0,
             is_call=exchange.is_call,
-            # A stream ends with its session; a call that was admitted goes on without.
-            session=exchange.mcp_session_id if exchange.is_stream else "",
         )
+        answer = self._admission.ask(question)
+        if not answer.verdict.is_admitted:
+            raise self._admission.refusal_for(answer)
         try:
-            answer = self._admission.ask(question)
-            if not answer.verdict.is_admitted:
-                return self._admission.refusal_for(answer)
             snapshot = self._snapshots.find(exchange.slug, answer.version)
-        except Refusal as refusal:
-            return refusal
         except DirectoryUnavailable:
             snapshot = None
         if snapshot is None:  # or it has changed once more since the answer
-            return unavailable("The workspace cannot be read at the moment.")
+            raise unavailable("The workspace cannot be read at the moment.")
+        return snapshot
+
+    def _hold_to(self, exchange: Exchange, snapshot: Snapshot) -> None:
+        """A call goes on only as long as its server is one of the workspace's."""
         if exchange.route is None:
             exchange.snapshot = snapshot  # the route that is being looked for is held to it
-            return None
-        if exchange.route.server in snapshot.servers:
-            return None
-        return Refusal(
-            200,
-            INVALID_PARAMS,
-            "The server of this tool was disabled, changed or removed while the call was under way. "
-            "The call may have run: check before you call it again.",
-            decision="server_closed",
-        )
+        elif exchange.route.server not in snapshot.servers:
+            self._open.cut(exchange, _server_closed())
+
+
+def _server_closed() -> Refusal:
+    return Refusal(
+        200,
+        INVALID_PARAMS,
+        "The server of this tool was disabled, changed or removed while the call was under way. "
+        "The call may have run: check before you call it again.",
+        decision="server_closed",
+    )

@@ -21,6 +21,7 @@ KEEP_ALIVE_SECONDS = 15
 BEAT_SECONDS = 1
 # Each list and resource waits once at most; the rest is for what servers say to one client alone.
 MAX_WAITING = MAX_URIS + 64
+MAX_WAITING_BYTES = 4 << 20  # all that can wait of lists and resources, and some of what a server says at length
 # A URI of more parts than this is taken whole: looking for each of them would cost more than it is worth.
 MAX_PARTS = 64
 
@@ -33,7 +34,18 @@ class OpenStream:
     `nonce` tells the streams of one MCP session apart: the greatest is the newest.
     """
 
-    __slots__ = ("_has_ended", "_waiter", "_waiting", "exchange", "nonce", "place", "subscription", "told_at", "wants")
+    __slots__ = (
+        "_has_ended",
+        "_size",
+        "_waiter",
+        "_waiting",
+        "exchange",
+        "nonce",
+        "place",
+        "subscription",
+        "told_at",
+        "wants",
+    )
 
     def __init__(
         self, place: Place, exchange: Exchange, wants: Wants, *, subscription: bytes = b"", nonce: str = ""
@@ -45,6 +57,7 @@ class OpenStream:
         self.nonce = nonce
         self.told_at = clock.monotonic()
         self._waiting: dict[bytes, None] = {}
+        self._size = 0  # of what waits, in bytes
         self._waiter: Waiter[None] | None = None
         self._has_ended = False
 
@@ -57,9 +70,13 @@ class OpenStream:
 
     def offer(self, event: bytes) -> bool:
         """Have the event sent, after what waits already; False when the stream has ended or its reader is too slow."""
-        if self._has_ended or len(self._waiting) >= MAX_WAITING:
+        if event in self._waiting:
+            return True
+        size = self._size + len(event)
+        if self._has_ended or len(self._waiting) >= MAX_WAITING or size > MAX_WAITING_BYTES:
             return False
         self._waiting[event] = None
+        self._size = size
         self._wake()
         return True
 
@@ -85,6 +102,7 @@ class OpenStream:
                 self._waiter = None
         taken = b"".join(self._waiting)
         self._waiting.clear()
+        self._size = 0
         self.told_at = clock.monotonic()
         return taken
 

@@ -56,8 +56,8 @@ DRAIN_SECONDS = 25
 TICK_SECONDS = 1
 # What is cut ends within a turn of the loop, and queues its record.
 CUT_SECONDS = 0.05
-# Calls shorter than this cost no watcher for their client's leaving.
-WATCH_AFTER_US = 1_000_000
+# Calls shorter than this cost no watcher for their client's leaving; the others are looked for as often.
+WATCH_AFTER_SECONDS = 0.25
 DATABASE_CONNECTIONS = 4
 LOOKUP_THREADS = 64
 
@@ -150,6 +150,7 @@ class Process:
             self._streams.keep_alive,
             self._keep_epoch,
             self._keep_house,
+            self._watch_clients,
         )
         for run in loops:
             spawn_forever(run, self._report)
@@ -186,9 +187,13 @@ class Process:
     def _keep_house(self) -> None:
         while True:
             gevent.sleep(TICK_SECONDS)
-            self._open.watch_clients(clock.now_us() - WATCH_AFTER_US)
             self._upstreams.sweep()
             self._parked.sweep()
+
+    def _watch_clients(self) -> None:
+        while True:
+            gevent.sleep(WATCH_AFTER_SECONDS)
+            self._open.watch_clients(clock.now_us() - round(WATCH_AFTER_SECONDS * clock.MICROSECONDS))
 
     def _end_mcp_session(self, ended: SessionEnded) -> None:
         """What servers keep for this session alone is over as well."""

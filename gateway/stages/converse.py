@@ -14,6 +14,7 @@ from msgspec import MsgspecError, Raw
 from common import clock
 from gateway.exchange import Exchange, Replying
 from gateway.parked import ANSWERS, STATE, ParkedCalls
+from gateway.places import Place
 from gateway.protocol.capabilities import can_answer
 from gateway.protocol.envelopes import is_input_required, render_refused_question
 from gateway.protocol.eras import LOG_LEVEL, PROGRESS_TOKEN
@@ -22,6 +23,7 @@ from gateway.protocol.methods import NAMED_BY
 from gateway.protocol.questions import Question, read_questions, render_for_handshake
 from gateway.protocol.subscriptions import CHANGED, decode_method
 from gateway.relayed import Client, RelayedRequests
+from gateway.watches.watches import Watches
 from upstream.eras import META_CAPABILITIES, Era
 from upstream.faults import UpstreamFault
 from upstream.levels import rank_of
@@ -41,13 +43,13 @@ def converse(
     exchange: Exchange,
     relayed: RelayedRequests,
     parked: ParkedCalls,
-    changed: Callable[[str], None],
+    watches: Watches,
     again: Callable[[Members], None],
 ) -> Iterator[Members]:
     """What the client is told, the response last; raises UpstreamFault.
 
-    `changed` is told of a list that has changed, by the method that lists it: some servers tell nobody else. `again`
-    sends the call once more, with the answers to a modern server's questions, and fills in its new reply.
+    `watches` hear of a list that has changed: some servers say so nowhere else. `again` sends the call once more, with
+    the answers to a modern server's questions, and fills in its new reply.
     """
     for _ in range(MAX_ROUNDS):
         reply = exchange.reply
@@ -55,7 +57,7 @@ def converse(
             raise RuntimeError("A call that was not forwarded has nothing to say.")
         response = reply.message
         if response is None:
-            response = yield from _on_the_way(exchange, reply, relayed, parked, changed)
+            response = yield from _on_the_way(exchange, reply, relayed, parked, watches)
         questions = _questions_of(exchange, reply, response)
         if questions is None:
             yield response
@@ -74,7 +76,7 @@ def converse(
 
 
 def _on_the_way(
-    exchange: Exchange, reply: Replying, relayed: RelayedRequests, parked: ParkedCalls, changed: Callable[[str], None]
+    exchange: Exchange, reply: Replying, relayed: RelayedRequests, parked: ParkedCalls, watches: Watches
 ) -> Iterator[Members]:
     """Yields what the client is told before the response, and returns that."""
     for event in reply.events or ():
@@ -83,7 +85,7 @@ def _on_the_way(
         if "id" not in event:
             method = decode_method(event)
             if method in CHANGED:
-                changed(CHANGED[method])
+                watches.hear(Place(exchange.slug, exchange.known.caller.environment), CHANGED[method])
             elif _is_for_client(exchange, method, event):
                 yield event
             continue

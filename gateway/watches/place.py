@@ -60,6 +60,7 @@ class WatchedPlace:
         self._must_arrange = False
         self._arranging: gevent.Greenlet | None = None
         self._is_arranged = Event()
+        self._is_closed = False
 
     @property
     def keeps_clients_apart(self) -> bool:
@@ -73,7 +74,7 @@ class WatchedPlace:
         """See to it that everything is watched that is wanted now. Does not wait for it."""
         self._is_arranged.clear()
         self._must_arrange = True
-        if self._arranging is None:
+        if self._arranging is None and not self._is_closed:
             self._arranging = gevent.spawn(self._arrange_all)
 
     def wait_settled(self, seconds: float) -> None:
@@ -89,7 +90,8 @@ class WatchedPlace:
                 self._upstream(server)
 
     def close(self) -> list[gevent.Greenlet]:
-        """Those that say farewell to the servers."""
+        """Those that say farewell to the servers. Whatever is still being arranged for comes to nothing."""
+        self._is_closed = True
         if self._arranging is not None:
             self._arranging.kill(block=False)
         closing = [self._let_go(kept) for kept in self._all()]
@@ -135,7 +137,7 @@ class WatchedPlace:
         return defaultdict(frozenset, {definition: frozenset(uris) for definition, uris in wanted.items()})
 
     def _keep(self, server: Server, wanted: frozenset[str]) -> None:
-        if self._world.room.acquire(blocking=False):
+        if self._takes_room():
             open_watch, hear = partial(self._open, server), partial(self._hear, server)
             self._kept[server.definition] = KeptWatch(open_watch, hear, self._begin, self._make_good, wanted)
 
@@ -147,7 +149,7 @@ class WatchedPlace:
         for party, streams in parties.items():
             key = (server.definition, party)
             followed = self._followed.get(key)
-            if followed is None and self._world.room.acquire(blocking=False):
+            if followed is None and self._takes_room():
                 followed = self._followed[key] = self._make_followed(server, party)
             if followed is not None:
                 followed.tell(streams, wanted)
@@ -161,6 +163,9 @@ class WatchedPlace:
         return FollowedSession(
             partial(self._upstream, server), party, self._world.relayed, self._note, begin, self._make_good
         )
+
+    def _takes_room(self) -> bool:
+        return not self._is_closed and self._world.room.acquire(blocking=False)
 
     def _let_go(self, kept: KeptWatch) -> gevent.Greenlet | None:
         self._world.room.release()
@@ -186,7 +191,8 @@ class WatchedPlace:
         elif method == UPDATED:
             uri = find_uri(message)
             # A server tells of what it was asked about: another's resources are not its business.
-            if not self._kept[server.definition].wanted.isdisjoint(lineage(uri)):
+            kept = self._kept.get(server.definition)
+            if kept is not None and not kept.wanted.isdisjoint(lineage(uri)):
                 self._world.streams.tell_updated(self.place, uri)
 
     def _note(self, method: str) -> None:

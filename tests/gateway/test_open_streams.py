@@ -7,7 +7,7 @@ import pytest
 
 from gateway import open_streams
 from gateway.exchange import Exchange
-from gateway.open_streams import MAX_WAITING, OpenStream, OpenStreams, lineage
+from gateway.open_streams import MAX_WAITING, MAX_WAITING_BYTES, OpenStream, OpenStreams, lineage
 from gateway.places import Place
 from gateway.protocol.subscriptions import CHANGES, Wants, render_change, render_ended, render_updated
 from upstream.sse import render_comment, render_event
@@ -52,8 +52,10 @@ def test_a_reader_that_is_too_slow_is_told_no_more_than_there_is_room_for():
     stream = a_stream(OpenStreams())
     taken = [stream.offer(b"%d" % number) for number in range(MAX_WAITING + 5)]
     assert taken.count(False) == 5
+    assert stream.offer(b"0")  # it waits already
     stream.take()
     assert stream.offer(b"again")
+    assert not stream.offer(b"x" * MAX_WAITING_BYTES)
 
 
 def test_a_resource_s_change_is_told_to_those_who_want_it_or_what_it_is_a_part_of():
