@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stoa on one machine: `up` starts everything, `test` runs the suite, `bench` measures.
+"""Stoa on one machine: `up` starts everything, `test` runs the suite, `bench` measures, `soak` torments.
 
 Needs Python 3.11 and nothing else; the first run makes an environment in .venv. The work is done in local/, which
 uses the standard library only. This file stays readable for an older Python, so that it can say what it needs.

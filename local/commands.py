@@ -20,11 +20,13 @@ def main(arguments: list[str], given: Mapping[str, str]) -> int:
     """Run a command; what it cannot do is one line and exit code 1."""
     # An empty variable is one that is not set, as it is for the product.
     given = {name: value for name, value in given.items() if value}
-    # Everything after these goes to pytest and the benches as it stands, options included.
+    # Everything after these goes to pytest, the benches and the soaks as it stands, options included.
     if arguments[:1] == ["test"]:
         return _guarded(lambda: _become("pytest", arguments[1:] or WHOLE_SUITE, given))
     if arguments[:1] == ["bench"]:
         return _guarded(lambda: _become("bench", arguments[1:], given))
+    if arguments[:1] == ["soak"]:
+        return _guarded(lambda: _become("soaks", arguments[1:], given))
     chosen = _parser().parse_args(arguments)
     return _guarded(lambda: up(_wishes(chosen), given))
 
@@ -79,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--no-demo", dest="demo", action="store_false", help="no demo workspace and no demo servers")
     commands.add_parser("test", help="run the test suite; all arguments go to pytest", add_help=False)
     commands.add_parser("bench", help="measure; takes names of benches, --list shows them", add_help=False)
+    commands.add_parser("soak", help="torment it for a while; without a name it lists the soaks", add_help=False)
     return parser
 
 

@@ -1,9 +1,12 @@
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from local import ROOT
 from local.commands import main
 from local.ports import HOST
 
@@ -39,3 +42,8 @@ def test_what_is_no_port_is_refused(port: str, capsys: pytest.CaptureFixture[str
         main(["up", f"--web-port={port}"], os.environ)
     assert ended.value.code == 2
     assert "is not a number from 1 to 65535" in capsys.readouterr().err
+
+
+def test_a_soak_without_a_name_lists_what_there_is() -> None:
+    said = subprocess.run([sys.executable, "dev.py", "soak"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [line.split()[0] for line in said.stdout.splitlines()] == ["chaos", "streams"]
