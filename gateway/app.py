@@ -106,6 +106,10 @@ class Gateway:
         self._notifications: Buckets[bytes] = Buckets(
             rate=NOTIFICATIONS_PER_SECOND, burst=NOTIFICATIONS_AT_ONCE, size=10_000
         )
+        # All streams that a token may have come back at once when a process has been started anew.
+        self._openings: Buckets[bytes] = Buckets(
+            rate=NOTIFICATIONS_PER_SECOND, burst=2 * settings.max_open_streams, size=10_000
+        )
 
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] in PATHS:
@@ -226,7 +230,8 @@ class Gateway:
         """GET opens the session's stream, DELETE ends the session."""
         parts = self._parts
         classify_bodiless(exchange)
-        self._require_few(exchange)
+        if not self._openings.take(exchange.digest, clock.monotonic()):
+            raise too_busy("Too many streams and sessions were opened or ended at once. Wait a moment.")
         if exchange.is_stream:
             require_event_stream(exchange)
             self._open(exchange, cost=0)
