@@ -11,11 +11,13 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+import gevent
 import structlog
-from gevent.pool import Pool
+from gevent.lock import BoundedSemaphore
 
 from common import clock
 from gateway.admission import Admission
+from gateway.attended import AttendedCalls
 from gateway.catalog.catalogs import Catalogs
 from gateway.directory.snapshots import Snapshots
 from gateway.directory.upstreams import Upstreams
@@ -86,6 +88,7 @@ class Parts(NamedTuple):
     snapshots: Snapshots
     catalogs: Catalogs
     upstreams: Upstreams
+    attended: AttendedCalls
     recorder: Recorder
     open_exchanges: OpenExchanges
     board: SignalBoard
@@ -139,6 +142,8 @@ class Gateway:
             log.exception("exchange failed", call_id=exchange.call_id)
             return self._refuse(exchange, Refusal(500, INTERNAL_ERROR, "The gateway failed. Try again."))
         except BaseException:
+            if exchange.outcome == "ok":
+                exchange.outcome, exchange.decision = "cut", "ended"
             self._finish(exchange)
             raise
 
@@ -195,8 +200,8 @@ class Gateway:
         route(exchange, parts.catalogs)
         try:
             if not parts.parked.resume(exchange):
-                forward(exchange, parts.upstreams)
-            again = partial(forward, exchange, parts.upstreams)
+                forward(exchange, parts.upstreams, parts.attended)
+            again = partial(forward, exchange, parts.upstreams, parts.attended)
             return relay(exchange, converse(exchange, parts.relayed, parts.parked, parts.watches, again))
         except UpstreamFault as fault:
             return Response(200, render_fault(exchange, fault))
@@ -205,26 +210,34 @@ class Gateway:
         """Several requests at once: all of them are admitted or none, and the answers come together."""
         exchange.is_call = any(message.method in CALLS for message in batch.requests)
         self._open(exchange, cost=len(batch.requests))
-        singles = split(exchange, batch.requests)
         for said in (*batch.notifications, *batch.replies):
             self._act_on(exchange, said)
-        pool = Pool(BATCHED_AT_ONCE)
+        singles = split(exchange, batch.requests)
+        for single in singles:
+            self._parts.open_exchanges.enter(single)
+        turns = BoundedSemaphore(BATCHED_AT_ONCE)
+        answering = [gevent.spawn(self._answer_single, single, turns) for single in singles]
         try:
-            bodies = pool.map(self._answer_single, singles)
-        finally:  # cut, or nobody is there any more: what is under way ends with it
-            pool.kill(block=False)
-        return Response(200, b"[" + b",".join(bodies) + b"]")
+            gevent.joinall(answering)
+        finally:  # cut, or nobody is there any more: what is under way ends with it, and all of it is recorded
+            gevent.killall(answering, block=False)
+            for single in singles:
+                if single.answer is not None:  # it is not on record yet
+                    single.outcome, single.decision = "cut", "ended"
+                self._finish(single)
+        return Response(200, b"[" + b",".join(each.get() for each in answering) + b"]")
 
-    def _answer_single(self, exchange: Exchange) -> bytes:
-        response = self._guard(exchange, self._answer_admitted)
+    def _answer_single(self, exchange: Exchange, turns: BoundedSemaphore) -> bytes:
+        response = self._guard(exchange, partial(self._answer_in_turn, turns))
         body = response.body if isinstance(response.body, bytes) else b""
         exchange.response_bytes = len(body)
         self._finish(exchange)
         return body
 
-    def _answer_admitted(self, exchange: Exchange) -> Response:
-        self._parts.open_exchanges.enter(exchange)
-        return self._answer_request(exchange, exchange.known.message.method)
+    def _answer_in_turn(self, turns: BoundedSemaphore, exchange: Exchange) -> Response:
+        self._parts.open_exchanges.enter(exchange)  # again: from here on a cut reaches this greenlet, its turn or not
+        with turns:
+            return self._answer_request(exchange, exchange.known.message.method)
 
     def _answer_about_mcp_session(self, exchange: Exchange) -> Response:
         """GET opens the session's stream, DELETE ends the session."""

@@ -134,6 +134,11 @@ class Exchange:
         """The request's id as JSON; `null` while it is unknown."""
         return (self.message.id if self.message else None) or b"null"
 
+    def begin_upstream(self) -> None:
+        """From here on its server has the time that it has for an answer."""
+        self.called_at = clock.monotonic()
+        self.deadline = self.called_at + self.call_timeout
+
     @property
     def call_timeout(self) -> float:
         """How long its server has for an answer, in seconds: the server's own time or the workspace's."""

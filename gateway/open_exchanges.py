@@ -45,7 +45,7 @@ class OpenExchanges:
         elif exchange.is_stream:
             if len(siblings) >= self._max_streams:
                 raise too_busy(f"This token has {self._max_streams} streams open; close one of them.")
-        elif len(siblings) >= self._max_concurrent:
+        elif len(siblings) >= self._max_concurrent and not exchange.is_batched:  # its batch has been let in
             raise too_busy(f"This token has {self._max_concurrent} calls under way; wait for one of them to end.")
         exchange.greenlet = getcurrent()
         siblings.add(exchange)

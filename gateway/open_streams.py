@@ -1,7 +1,8 @@
 """The client streams open here, by the place whose changes they hear of.
 
-Rule: what waits for a slow reader is a set: an event that waits already is not queued again, so nothing that happened
-is lost and nothing grows. A quiet stream has no timer of its own; one loop keeps all of them alive.
+Rule: what waits for a slow reader is a set: an event that waits already is not queued again, and a stream that has no
+room for a change is ended: its client opens another and looks for itself. So nothing is lost and nothing grows. A quiet
+stream has no timer of its own; one loop keeps all of them alive.
 """
 
 from collections.abc import Iterable
@@ -62,11 +63,12 @@ class OpenStream:
         self._has_ended = False
 
     def tell_change(self, method: str) -> None:
-        if method in self.wants.lists:
-            self.offer(render_event(render_change(method, self.subscription)))
+        if method in self.wants.lists and not self.offer(render_event(render_change(method, self.subscription))):
+            self.finish()
 
     def tell_updated(self, uri: str) -> None:
-        self.offer(render_event(render_updated(uri, self.subscription)))
+        if not self.offer(render_event(render_updated(uri, self.subscription))):
+            self.finish()
 
     def offer(self, event: bytes) -> bool:
         """Have the event sent, after what waits already; False when the stream has ended or its reader is too slow."""

@@ -19,7 +19,7 @@ from gateway.exchange import Exchange, Replying
 from gateway.loans import Loans
 from gateway.protocol.jsonrpc import Members, Message, decode_members, decode_string, encode
 from gateway.protocol.refusals import INVALID_PARAMS, bad_request, no_longer_parked
-from gateway.request_states import PREFIX, RequestState, RequestStates, StateRefused
+from gateway.request_states import RequestState, RequestStates, StateRefused
 from gateway.signals import Lent, Resumed, Returned, SignalBoard
 from upstream.answers import Reply
 
@@ -41,7 +41,7 @@ class _Parked(NamedTuple):
     server: str  # the definition of the server at which it waits
     reply: Replying
     asked: Members  # the server's question, with its id
-    progress_token: bytes
+    timeout: float  # what the server has for its answer, once it has ours
     expires: float
 
 
@@ -61,7 +61,6 @@ class ParkedCalls:
         reply, exchange.reply = exchange.reply, None
         if reply is None or exchange.route is None:
             raise RuntimeError("A call was parked that was not forwarded.")
-        reply.extend(PARKED_SECONDS)
         park = secrets.token_hex(16)
         self._parked[park] = _Parked(
             exchange.slug,
@@ -69,10 +68,11 @@ class ParkedCalls:
             exchange.route.server.definition,
             reply,
             asked,
-            exchange.progress_token,
+            exchange.call_timeout,
             clock.monotonic() + PARKED_SECONDS,
         )
-        state = RequestState(self._boot, park, clock.now_us() // clock.MICROSECONDS + PARKED_SECONDS)
+        expires = clock.now_us() // clock.MICROSECONDS + PARKED_SECONDS
+        state = RequestState(self._boot, park, expires, exchange.progress_token)
         return _render_question(asked, self._states.seal(state, _bound_to(exchange)))
 
     def resume(self, exchange: Exchange) -> bool:
@@ -88,7 +88,7 @@ class ParkedCalls:
             text = decode_string(said)
         except MsgspecError:
             return False
-        if not text.startswith(PREFIX):
+        if not self._states.is_ours(text):
             return False
         try:
             state = self._states.open(text, _bound_to(exchange), clock.now_us() / clock.MICROSECONDS)
@@ -97,24 +97,26 @@ class ParkedCalls:
                 "params.requestState was changed, has expired, or belongs to another request.", INVALID_PARAMS
             ) from None
         answer = _read_answer(message)
+        exchange.progress_token = state.progress_token
+        exchange.begin_upstream()
         if state.boot == self._boot:
             self._take_up(exchange, state.park, text, answer)
         else:
             said = bytes(answer) if answer is not None else b""
             resumed = Resumed(state.park, exchange.slug, exchange.digest, said, text, self._boot, exchange.call_id)
-            exchange.reply = self._loans.borrow(exchange, state.boot, resumed)
+            self._loans.borrow(exchange, state.boot, resumed)
         return True
 
     def _take_up(self, exchange: Exchange, park: str, text: str, answer: Raw | None) -> None:
         parked = self._find(park, exchange.slug, exchange.digest)
         if parked is None or exchange.route is None or parked.server != exchange.route.server.definition:
             raise no_longer_parked()
-        exchange.progress_token = parked.progress_token
         if answer is None:  # what is still missing is asked for again (ibid., §Error Handling)
             exchange.reply = Reply(_render_question(parked.asked, text))
             return
         del self._parked[park]
         exchange.reply = parked.reply
+        parked.reply.extend(parked.timeout)
         parked.reply.answer(parked.asked["id"], {"result": answer})
 
     def sweep(self) -> None:
@@ -140,14 +142,14 @@ class ParkedCalls:
         """The client has come back to another process: that one is told what the server says."""
         parked = self._find(resumed.park, resumed.slug, resumed.digest)
         if parked is None:
-            self._board.tell(resumed.boot, Returned(resumed.tag))
+            gevent.spawn(self._board.tell, resumed.boot, Returned(resumed.tag))
         elif not resumed.answer:
             again = encode(_render_question(parked.asked, resumed.state))
-            self._board.tell(resumed.boot, Lent(resumed.tag, again, b""))
+            gevent.spawn(self._board.tell, resumed.boot, Lent(resumed.tag, again))
         else:
             del self._parked[resumed.park]
-            outcome = {"result": Raw(resumed.answer)}
-            self._loans.lend(resumed, parked.reply, parked.asked["id"], outcome, parked.progress_token)
+            parked.reply.extend(parked.timeout)
+            self._loans.lend(resumed, parked.reply, parked.asked["id"], {"result": Raw(resumed.answer)})
 
 
 def _read_answer(message: Message) -> Raw | None:

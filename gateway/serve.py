@@ -28,6 +28,7 @@ from common.signals import Signals
 from gateway.admission import Admission
 from gateway.app import Gateway, Parts
 from gateway.asking import Questions, spawn_forever
+from gateway.attended import AttendedCalls
 from gateway.catalog.catalogs import Catalogs
 from gateway.cuts import Cuts
 from gateway.directory.loader import Loader
@@ -54,6 +55,8 @@ from upstream.wire import Pool, WireLimits
 # A load balancer and the deployment give a process this long to answer what it has begun.
 DRAIN_SECONDS = 25
 TICK_SECONDS = 1
+# Idle connections are closed this late at most, idle sessions long after.
+SWEEP_SECONDS = 5
 # What is cut ends within a turn of the loop, and queues its record.
 CUT_SECONDS = 0.05
 # Calls shorter than this cost no watcher for their client's leaving; the others are looked for as often.
@@ -126,6 +129,7 @@ class Process:
                 snapshots=snapshots,
                 catalogs=catalogs,
                 upstreams=self._upstreams,
+                attended=AttendedCalls(self._streams),
                 recorder=self._recorder,
                 open_exchanges=self._open,
                 board=self._board,
@@ -150,6 +154,7 @@ class Process:
             self._streams.keep_alive,
             self._keep_epoch,
             self._keep_house,
+            self._sweep_upstreams,
             self._watch_clients,
         )
         for run in loops:
@@ -187,8 +192,13 @@ class Process:
     def _keep_house(self) -> None:
         while True:
             gevent.sleep(TICK_SECONDS)
-            self._upstreams.sweep()
             self._parked.sweep()
+
+    def _sweep_upstreams(self) -> None:
+        """In a loop of its own: it may have to wait for Redis."""
+        while True:
+            gevent.sleep(SWEEP_SECONDS)
+            self._upstreams.sweep()
 
     def _watch_clients(self) -> None:
         while True:

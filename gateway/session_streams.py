@@ -19,6 +19,8 @@ class SessionStreams:
         self._watches = watches
         self._mcp_sessions = mcp_sessions
         self._board = board
+        # The streams whose wants are being read, and whether they have to be read once more.
+        self._reading: dict[OpenStream, bool] = {}
         board.on(StreamOpened, self._end_older)
         board.on(SessionChanged, self._refresh)
         board.on(SessionEnded, self._end)
@@ -27,7 +29,7 @@ class SessionStreams:
         """An open stream takes the place of the session's others, and learns what the session follows."""
         exchange = stream.exchange
         self._board.tell_all(StreamOpened(exchange.slug, exchange.digest, exchange.mcp_session_id, stream.nonce))
-        self._read_wants(stream)
+        self._read_soon(stream)
 
     def _end_older(self, opened: StreamOpened) -> None:
         stream = self._streams.of_session(opened.slug, opened.digest, opened.session)
@@ -37,12 +39,29 @@ class SessionStreams:
     def _refresh(self, changed: SessionChanged) -> None:
         stream = self._streams.of_session(changed.slug, changed.digest, changed.session)
         if stream is not None:
-            gevent.spawn(self._read_wants, stream)  # whoever brings signals must not wait for Redis
+            self._read_soon(stream)
 
     def _end(self, ended: SessionEnded) -> None:
         stream = self._streams.of_session(ended.slug, ended.digest, ended.session)
         if stream is not None:
             stream.end()
+
+    def _read_soon(self, stream: OpenStream) -> None:
+        """Beside whoever says so, since it waits for Redis; of two readings the later ends later."""
+        if stream in self._reading:
+            self._reading[stream] = True
+        else:
+            gevent.spawn(self._read, stream)
+
+    def _read(self, stream: OpenStream) -> None:
+        must_read = True
+        try:
+            while must_read:
+                self._reading[stream] = False
+                self._read_wants(stream)
+                must_read = self._reading[stream]
+        finally:
+            del self._reading[stream]
 
     def _read_wants(self, stream: OpenStream) -> None:
         exchange = stream.exchange

@@ -91,11 +91,10 @@ class Resumed(Signal, frozen=True):
 
 
 class Lent(Signal, frozen=True):
-    """A message (JSON) of a call that is parked elsewhere; `progress_token` is ours, as JSON, of that call."""
+    """A message (JSON) of a call that is parked elsewhere."""
 
     tag: str
     event: bytes
-    progress_token: bytes
 
 
 class Returned(Signal, frozen=True):

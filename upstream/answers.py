@@ -14,6 +14,7 @@ from upstream.connection import Connection, Deadline
 from upstream.eras import Era
 from upstream.faults import UpstreamFault
 from upstream.requests import Message, render_response
+from upstream.resuming import Resuming
 from upstream.sse import EventReader, EventTooLarge
 from upstream.statuses import fault_of_status
 
@@ -38,6 +39,15 @@ class Line(Protocol):
         """The stream is over; without its answer the server may have to be told."""
         ...
 
+    @property
+    def can_resume(self) -> bool:
+        """Whether a stream that has ended too early may go on."""
+        ...
+
+    def resume(self, last_id: bytes, deadline: float) -> Connection | None:
+        """The stream from behind this event on; None when the server does not go on. Raises UpstreamFault."""
+        ...
+
 
 class Reply:
     """One answer: `message` when it came whole, else `events`, whose last one is the response.
@@ -58,6 +68,8 @@ class Reply:
     def attach(self, line: Line) -> None:
         """Say in which session the stream runs: it answers there, and leaves it when it is closed."""
         self._line = line
+        if self._stream is not None:
+            self._stream.line = line
 
     def answer(self, request_id: msgspec.Raw, outcome: Mapping[str, msgspec.Raw]) -> None:
         """Answer what the server has asked on this stream: `outcome` is its `result` or its `error`.
@@ -94,36 +106,90 @@ class Reply:
 
 
 class _Stream:
-    """The messages of an event stream as they arrive, up to and with the response."""
+    """The messages of an event stream as they arrive, up to and with the response, on whatever connections."""
+
+    __slots__ = (
+        "_connection",
+        "_holds",
+        "_is_closed",
+        "_reader",
+        "_request_id",
+        "_resuming",
+        "deadline",
+        "is_answered",
+        "line",
+    )
 
     def __init__(self, connection: Connection, request_id: str, deadline: float):
         self._connection = connection
+        self._holds = True  # the connection: between two of them it has none
+        self._is_closed = False
+        self._reader = EventReader(connection.limits.body_bytes)
         self._request_id = request_id
+        self._resuming: Resuming | None = None
         self.deadline = Deadline(deadline)
         self.is_answered = False
+        self.line: Line | None = None
 
     def messages(self) -> Iterator[Message]:
         authority = self._connection.authority
-        for message in read_events(self._connection, self.deadline):
-            if "method" not in message:
-                require_response(message, self._request_id, authority)
-                self.is_answered = True
-            yield message
-            if self.is_answered:
-                return
-        raise UpstreamFault("cut", f"{authority} ended its stream without the answer.", may_have_run=True)
+        while True:
+            try:
+                for message in read_events(self._connection, self.deadline, self._reader):
+                    if "method" not in message:
+                        require_response(message, self._request_id, authority)
+                        self.is_answered = True
+                    yield message
+                    if self.is_answered:
+                        return
+            except UpstreamFault as fault:
+                if fault.code != "cut" or not self._go_on():
+                    raise
+            else:
+                if not self._go_on():
+                    raise UpstreamFault("cut", f"{authority} ended its stream without the answer.", may_have_run=True)
+
+    def _go_on(self) -> bool:
+        """Whether the stream goes on, on another connection."""
+        line, reader = self.line, self._reader
+        if line is None or not line.can_resume or not reader.last_id or self._is_closed:
+            return False
+        self._resuming = self._resuming or Resuming(line.resume, self.deadline)
+        self._holds = False
+        self._connection.release()
+        connection = self._resuming.go_on(reader.last_id, reader.retry_ms)
+        if connection is None:
+            return False
+        self._connection, self._holds = connection, True
+        if self._is_closed:  # from beside, while it was opened
+            self._leave_connection()
+            return False
+        reader.begin()
+        return True
 
     def close(self) -> None:
+        self._is_closed = True
+        if self._resuming is not None:
+            self._resuming.stop()
+        self._leave_connection()
+
+    def _leave_connection(self) -> None:
+        if not self._holds:
+            return
+        self._holds = False
         if self.is_answered:
             self._connection.finish(TAIL_SECONDS)
         else:
             self._connection.close()
 
 
-def read_events(connection: Connection, deadline: Deadline) -> Iterator[Message]:
-    """The messages of an event stream, until the server ends it; raises UpstreamFault."""
+def read_events(connection: Connection, deadline: Deadline, reader: EventReader | None = None) -> Iterator[Message]:
+    """The messages of an event stream, until the server ends it; raises UpstreamFault.
+
+    `reader`: one that has read what came before, on another connection.
+    """
     authority = connection.authority
-    reader = EventReader(connection.limits.body_bytes)
+    reader = reader or EventReader(connection.limits.body_bytes)
     lines = 0
     for piece in connection.pieces(deadline):
         fresh = piece.count(b"\n") + piece.count(b"\r")

@@ -244,7 +244,7 @@ class Upstream:
                 raise
         reply.era = session.opened.era
         if reply.message is None:
-            reply.attach(StreamLine(self._lane, session, request_id))
+            reply.attach(StreamLine(self._lane, self._phrasebook, session, request_id))
         elif error_code(reply.message) == UNSUPPORTED_VERSION:
             self._sessions.forget(session)
         return reply

@@ -5,7 +5,7 @@ agree with the body, ids echoed); scripted it misbehaves once, or always, exactl
 records each request and each session. Ships for tests and demonstrations, never for service.
 
     with FakeUpstream("both", live=True) as fake:
-        fake.offer("ask", asks(FORM))           # a tool with an act of its own: fake_talk, fake_faults
+        fake.offer("ask", asks(FORM))           # a tool with an act of its own: fake_talk, fake_polls, …
         fake.live.change("tools")               # list_changed to every open GET or listen stream
         fake.live.update("file:///a")           # resources/updated to whoever subscribed
         fake.opened, fake.ended                 # sessions: what each declared; which were DELETEd
@@ -25,6 +25,7 @@ import httptools
 from upstream.eras import LEGACY_VERSIONS
 from upstream.fake_honest import honest
 from upstream.fake_live import Live
+from upstream.fake_polls import Polls
 from upstream.fake_turns import Act, Json, Request, Turn, read_request
 
 ECHO: Json = {
@@ -77,6 +78,7 @@ class FakeUpstream:
         # Each requestState given away: of which request it is, and what was answered by then.
         self.states: dict[str, tuple[str, dict[str, Json]]] = {}
         self.is_live, self.live = live, Live()
+        self.polls = Polls()
         self.closing = threading.Event()
         self._tls = tls
         self.capabilities: Json = dict(LIVE) if live else {"tools": {}}

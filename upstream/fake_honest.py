@@ -29,6 +29,8 @@ def honest(turn: Turn) -> None:
     if request.verb == "DELETE":
         server.end_session(turn.session)
         turn.answer(b"", 204)
+    elif request.verb == "GET" and "last-event-id" in request.headers:
+        server.polls.go_on(turn)
     elif request.verb == "GET" and server.is_live and server.era != "modern":
         _open_stream(turn)
     elif request.verb != "POST" or not request.message:

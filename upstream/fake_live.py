@@ -83,13 +83,13 @@ class Live:
             if any(other.session == stream.session for other in self.open):
                 turn.answer(b"", 409)  # as the official server does
                 return
-            turn.begin_stream()
         else:
             stream = OpenStream(turn, None, turn.request.params.get("notifications") or {})
-            turn.begin_stream()
-            stream.say("notifications/subscriptions/acknowledged", {"notifications": stream.filter})
-        self.open.append(stream)
+        self.open.append(stream)  # before its client can know that it is there
         try:
+            turn.begin_stream()
+            if stream.is_modern:
+                stream.say("notifications/subscriptions/acknowledged", {"notifications": stream.filter})
             stream.hold()
         finally:
             self.open.remove(stream)

@@ -73,6 +73,26 @@ def asks(*questions: Question, together: bool = False, result: Callable[[list[Js
     return act
 
 
+def asks_aside(*questions: Question, whole: bool = False) -> Act:
+    """Ask on the session's own stream, as servers do that do not say for which call they ask; nobody there is a
+    result that says so. `whole`: answer in JSON, of which nothing is sent before the answers are there."""
+
+    def act(turn: Turn) -> None:
+        if not whole:
+            turn.begin_stream()
+        if any(stream.session == turn.session for stream in turn.server.live.open):
+            outcomes = [turn.server.live.ask(turn.session, question.method, question.params) for question in questions]
+        else:
+            outcomes = [{"error": "nobody listens"}]
+        if whole:
+            turn.respond(result=as_text(outcomes))
+        else:
+            turn.write_message({"id": turn.request.message["id"], "result": as_text(outcomes)})
+            turn.end_stream()
+
+    return act
+
+
 def _ask_legacy(
     turn: Turn, questions: tuple[Question, ...], _together: bool, result: Callable[[list[Json]], Json]
 ) -> None:

@@ -19,6 +19,7 @@ CODES = frozenset(
         "refused",
         "reset",
         "server_error",
+        "stream_taken",
         "timeout",
         "tls",
         "too_large",

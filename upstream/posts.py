@@ -7,10 +7,12 @@ import contextlib
 import threading
 
 from common.clock import monotonic
+from upstream.answers import content_type
+from upstream.connection import Connection
 from upstream.eras import Era
 from upstream.faults import UpstreamFault
 from upstream.opening import Session
-from upstream.requests import render_notification, render_post
+from upstream.requests import Phrasebook, render_notification, render_post
 from upstream.statuses import fault_of_status
 from upstream.wire import Lane
 
@@ -45,18 +47,32 @@ def give_up(lane: Lane, session: Session, request_id: str) -> None:
 
 
 class StreamLine:
-    """What a stream needs of its session: to answer there, and to be left when it is over."""
+    """What a stream needs of its session: to answer there, to go on, and to be left when it is over."""
 
-    __slots__ = ("_lane", "_request_id", "_session")
+    __slots__ = ("_lane", "_phrasebook", "_request_id", "_session")
 
-    def __init__(self, lane: Lane, session: Session, request_id: str):
+    def __init__(self, lane: Lane, phrasebook: Phrasebook, session: Session, request_id: str):
         self._lane = lane
+        self._phrasebook = phrasebook
         self._session = session
         self._request_id = request_id
         session.streams.add(request_id)
 
     def post(self, body: bytes) -> None:
         post(self._lane, self._session, body)
+
+    @property
+    def can_resume(self) -> bool:
+        return self._session.opened.era is Era.LEGACY and self._session.session_id is not None
+
+    def resume(self, last_id: bytes, deadline: float) -> Connection | None:
+        session = self._session
+        get = self._phrasebook.get(session.opened.protocol_version, session.session_id, last_id)
+        connection = self._lane.ask(get, deadline)
+        if connection.status == 200 and content_type(connection) == b"text/event-stream":
+            return connection
+        connection.close()  # whatever it says instead, it may be long
+        return None
 
     def leave(self, *, is_answered: bool) -> None:
         self._session.streams.discard(self._request_id)

@@ -49,10 +49,11 @@ class Phrasebook:
         head += b"Content-Type: application/json\r\n" + _session_lines(version, session_id)
         return head + b"Content-Length: "
 
-    def get(self, version: str, session_id: str | None) -> bytes:
-        """Opens the stream on which a legacy server speaks of its own accord."""
+    def get(self, version: str, session_id: str | None, last_event_id: bytes = b"") -> bytes:
+        """Opens the stream on which a legacy server speaks of its own accord, or goes on with the one of that event."""
         head = b"GET" + self._line + self._common + b"Accept: text/event-stream\r\nAccept-Encoding: identity\r\n"
-        return head + _session_lines(version, session_id) + b"\r\n"
+        resumed = b"Last-Event-ID: " + last_event_id + b"\r\n" if last_event_id else b""
+        return head + _session_lines(version, session_id) + resumed + b"\r\n"
 
     def delete(self, version: str, session_id: str) -> bytes:
         return (

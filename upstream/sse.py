@@ -6,6 +6,8 @@ order mark, comments). An event may not outgrow its limit. Does not look into th
 
 from typing import NamedTuple
 
+_MOST_DIGITS = 9  # of a number of milliseconds: eleven days
+
 
 class Event(NamedTuple):
     payload: bytes
@@ -18,10 +20,18 @@ class EventTooLarge(ValueError):
 
 
 class EventReader:
-    __slots__ = ("_fields", "_has_begun", "_lines", "_max_bytes", "_rest", "_size", "_skips_lf")
+    """`last_id` and `retry_ms` are what a stream has said so far to whoever has to go on with it."""
+
+    __slots__ = ("_fields", "_has_begun", "_lines", "_max_bytes", "_rest", "_size", "_skips_lf", "last_id", "retry_ms")
 
     def __init__(self, max_bytes: int):
         self._max_bytes = max_bytes
+        self.last_id = b""
+        self.retry_ms: int | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Read another stream, which goes on with the one before; what that left unfinished is dropped."""
         self._rest = bytearray()  # an unfinished line
         self._lines: list[bytes] = []  # data lines of an unfinished event
         self._fields: dict[bytes, bytes] = {}
@@ -63,10 +73,14 @@ class EventReader:
                 raise EventTooLarge
         elif name in (b"event", b"id"):
             self._fields[name] = value
+        elif name == b"retry" and value.isdigit():
+            self.retry_ms = int(value[:_MOST_DIGITS])
 
     def _end_event(self) -> Event | None:
         lines, fields = self._lines, self._fields
         self._lines, self._fields, self._size = [], {}, 0
+        if b"id" in fields:
+            self.last_id = fields[b"id"]  # also of an event without data, which is none otherwise
         return Event(b"\n".join(lines), fields.get(b"event", b""), fields.get(b"id")) if lines else None
 
 

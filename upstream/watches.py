@@ -110,7 +110,8 @@ class Watch:
 
 
 class Watcher:
-    """Opens the watches of one server; each method raises UpstreamFault, `no_stream` where there is none to open."""
+    """Opens the watches of one server; each method raises UpstreamFault, `no_stream` where there is none to open
+    and `stream_taken` where the session has one."""
 
     def __init__(self, lane: Lane, phrasebook: Phrasebook, opener: Opener):
         self._lane = lane
@@ -180,7 +181,10 @@ class Watcher:
         if status == 200:
             connection.close()  # whatever it is, it may be long
             raise self._no_stream()
-        fault = fault_of_status(status, headers, connection.read(deadline), self._authority)
+        said = connection.read(deadline)
+        if status == 409:
+            raise UpstreamFault("stream_taken", f"{self._authority} is listened to in this session already.")
+        fault = fault_of_status(status, headers, said, self._authority)
         is_forgotten = status == 404 and session.session_id is not None
         raise fault if status in (401, 403, 429) or status >= 500 or is_forgotten else self._no_stream()
 

@@ -1,4 +1,4 @@
-"""Classify: which message, which era, and what it costs.
+"""Classify: which message, of which era, and of which session.
 
 Rule: whatever is malformed is refused here, before it takes a place in the token's window.
 """
@@ -11,6 +11,7 @@ from gateway.mcp_sessions.records import is_session_id
 from gateway.protocol.eras import parse_spoken, require_legacy
 from gateway.protocol.jsonrpc import Batch, ClientReply, Members, Message, parse_posted
 from gateway.protocol.methods import CALLS, INITIALIZE, LISTEN
+from gateway.protocol.refusals import bad_request
 from upstream.eras import META_CLIENT, Era
 
 MAX_CLIENT_NAME = 60
@@ -33,6 +34,7 @@ def classify(exchange: Exchange) -> Message | ClientReply | Batch:
         exchange.spoken = require_legacy(posted, exchange.environ)
         exchange.client = _client_of(exchange, None, None)
         _name_mcp_session(exchange)
+        _require_sense(exchange, posted)
         return posted
     exchange.message, exchange.is_call = posted, posted.method in CALLS
     spoken = exchange.spoken = parse_spoken(posted, exchange.environ)
@@ -41,6 +43,14 @@ def classify(exchange: Exchange) -> Message | ClientReply | Batch:
     exchange.is_stream = posted.method == LISTEN and spoken.era is Era.MODERN
     exchange.client = _client_of(exchange, posted, spoken.meta)
     return posted
+
+
+def _require_sense(exchange: Exchange, posted: ClientReply | Batch) -> None:
+    if isinstance(posted, ClientReply):
+        if not exchange.mcp_session_id:
+            raise bad_request("The body is a JSON-RPC response, and without a session nobody waits for it.")
+    elif any(message.method == INITIALIZE for message in posted.requests):
+        raise bad_request("A session begins with a request of its own: initialize cannot be part of a batch.")
 
 
 def classify_bodiless(exchange: Exchange) -> None:

@@ -86,7 +86,7 @@ def _on_the_way(
             method = decode_method(event)
             if method in CHANGED:
                 watches.hear(Place(exchange.slug, exchange.known.caller.environment), CHANGED[method])
-            elif _is_for_client(exchange, method, event):
+            elif _is_for_client(exchange, method, event, relayed):
                 yield event
             continue
         match _take_question(exchange, reply, event, relayed, parked):
@@ -104,22 +104,22 @@ def _take_question(
 ) -> Members | None:
     """What the client is told of a server's request: the request, or the response that takes its place."""
     if bytes(asked["method"]) == b'"ping"':
-        gevent.spawn(_answer, reply, asked["id"], _PONG)
+        _answer(reply, asked["id"], _PONG)
         return None
     if not _may_ask(exchange, asked):
-        gevent.spawn(_answer, reply, asked["id"], _DECLINED)
+        _answer(reply, asked["id"], _DECLINED)
         return None
     if exchange.known.spoken.era is Era.LEGACY:
         return _relay(exchange, reply, asked, relayed)
     response = parked.park(exchange, asked)
     if response is None:
-        gevent.spawn(_answer, reply, asked["id"], _DECLINED)
+        _answer(reply, asked["id"], _DECLINED)
     return response
 
 
 def _may_ask(exchange: Exchange, asked: Members) -> bool:
     message, spoken, _, _ = exchange.known
-    if exchange.is_batched or len(exchange.asked) >= MAX_ASKED:
+    if exchange.is_batched or len(exchange.asked) >= MAX_ASKED or bytes(asked["id"]) in exchange.asked:
         return False
     if spoken.era is Era.MODERN:
         declared = (spoken.meta or {}).get(META_CAPABILITIES) if message.method in NAMED_BY else None
@@ -140,12 +140,18 @@ def _relay(exchange: Exchange, reply: Replying, asked: Members, relayed: Relayed
     own_id = bytes(asked["id"])
 
     def answered(outcome: Members) -> None:
-        exchange.asked.pop(own_id, None)
-        if not exchange.asked:  # the server's time runs again
-            exchange.deadline = clock.monotonic() + exchange.call_timeout
+        _settle(exchange, own_id)
         gevent.spawn(_answer, reply, asked["id"], outcome)
 
     return {**asked, "id": _ask(exchange, relayed, own_id, answered, reply)}
+
+
+def _settle(exchange: Exchange, own_id: bytes) -> str | None:
+    """A question is no longer open; after the last one the server's time runs again. The id that the client knows."""
+    relayed_id = exchange.asked.pop(own_id, None)
+    if not exchange.asked:
+        exchange.deadline = clock.monotonic() + exchange.call_timeout
+    return relayed_id
 
 
 def _ask(
@@ -199,7 +205,7 @@ def _answer(reply: Replying, request_id: Raw, outcome: Members) -> None:
         return  # its call fails by itself then, and says so
 
 
-def _is_for_client(exchange: Exchange, method: str, event: Members) -> bool:
+def _is_for_client(exchange: Exchange, method: str, event: Members, relayed: RelayedRequests) -> bool:
     """Whether a notification is this client's; its own words are put in the place of ours."""
     if method == "notifications/progress":
         return _restore_progress_token(exchange, event)
@@ -208,7 +214,7 @@ def _is_for_client(exchange: Exchange, method: str, event: Members) -> bool:
     if exchange.known.spoken.era is Era.MODERN:
         return False
     if method == "notifications/cancelled":
-        return _restore_question_id(exchange, event)
+        return _withdraw_question(exchange, event, relayed)
     return method == "notifications/elicitation/complete"
 
 
@@ -243,14 +249,15 @@ def _restore_progress_token(exchange: Exchange, event: Members) -> bool:
     return True
 
 
-def _restore_question_id(exchange: Exchange, event: Members) -> bool:
+def _withdraw_question(exchange: Exchange, event: Members, relayed: RelayedRequests) -> bool:
     """A server that no longer waits for an answer says so under its own id; the client knows ours."""
     try:
         params = decode_members(event["params"])
-        relayed_id = exchange.asked.get(bytes(params["requestId"]))
+        relayed_id = _settle(exchange, bytes(params["requestId"]))
     except (KeyError, MsgspecError, RecursionError):
         return False
     if relayed_id is None:
         return False
+    relayed.withdraw(relayed_id)
     event["params"] = Raw(encode({**params, "requestId": relayed_id}))
     return True

@@ -4,10 +4,12 @@ Rule: nothing of the caller's credentials, cookies or headers goes along; ids an
 A call is never sent twice once its first byte has left.
 """
 
+from functools import partial
+
 from msgspec import MsgspecError, Raw
 
-from common import clock
-from gateway.directory.upstreams import Upstreams
+from gateway.attended import AttendedCalls
+from gateway.directory.upstreams import OF_CLIENT, Upstreams
 from gateway.exchange import Exchange
 from gateway.protocol.capabilities import NONE, relayable
 from gateway.protocol.eras import LOG_LEVEL, PROGRESS_TOKEN
@@ -16,7 +18,7 @@ from gateway.protocol.methods import COMPLETE, NAMED_BY
 from upstream.eras import META_CAPABILITIES, RESERVED_META, Era
 
 
-def forward(exchange: Exchange, upstreams: Upstreams, answers: Members | None = None) -> None:
+def forward(exchange: Exchange, upstreams: Upstreams, attended: AttendedCalls, answers: Members | None = None) -> None:
     """Fill in `reply`; UpstreamFault when the server gave none.
 
     `answers`: what a server that asked has to be sent beside the same request (MCP 2026-07-28 basic/patterns/mrtr).
@@ -39,21 +41,24 @@ def forward(exchange: Exchange, upstreams: Upstreams, answers: Members | None = 
         exchange.progress_token = encode(exchange.call_id)
         passed[PROGRESS_TOKEN] = Raw(exchange.progress_token)
     declared = _declared(exchange)
-    timeout = exchange.call_timeout
-    exchange.called_at = clock.monotonic()
-    exchange.deadline = exchange.called_at + timeout
+    party = upstreams.party(target.server, exchange.digest, exchange.mcp_session_id, declared)
+    call = partial(
+        upstream.call,
+        message.method,
+        params,
+        name=None if message.method == COMPLETE else target.name,
+        meta=passed,
+        capabilities=declared if spoken.era is Era.MODERN else relayable(declared),
+        mirrored=exchange.mirrored,
+        timeout=exchange.call_timeout,
+        party=party,
+        log_level=_log_level(exchange),
+    )
+    # In a session of one client alone the server may ask beside the call as well as on it.
+    exchange.begin_upstream()
+    is_attended = target.server.sessions == OF_CLIENT and exchange.mcp_session_id and party.capabilities != NONE
     try:
-        exchange.reply = upstream.call(
-            message.method,
-            params,
-            name=None if message.method == COMPLETE else target.name,
-            meta=passed,
-            capabilities=declared if spoken.era is Era.MODERN else relayable(declared),
-            mirrored=exchange.mirrored,
-            timeout=timeout,
-            party=upstreams.party(target.server, exchange.digest, exchange.mcp_session_id, declared),
-            log_level=_log_level(exchange),
-        )
+        exchange.reply = attended.call(exchange, upstream, party, call) if is_attended else call()
     finally:
         exchange.note_upstream_time()
 

@@ -14,7 +14,7 @@ from gateway.directory.upstreams import OF_CLIENT, Upstreams
 from gateway.exchange import Exchange
 from gateway.open_exchanges import OpenExchanges
 from gateway.protocol.jsonrpc import ClientReply, Message
-from gateway.protocol.refusals import Refusal, bad_request
+from gateway.protocol.refusals import Refusal
 from gateway.relayed import Client, RelayedRequests
 from gateway.signals import Cancelled, SignalBoard
 from upstream.faults import UpstreamFault
@@ -46,9 +46,8 @@ def _pass_on(exchange: Exchange, server: Server, method: str, upstreams: Upstrea
 
 def heed_reply(exchange: Exchange, reply: ClientReply, relayed: RelayedRequests) -> None:
     """An answer to a request that a server has made of this session's client."""
-    if not exchange.mcp_session_id:
-        raise bad_request("The body is a JSON-RPC response, and without a session nobody waits for it.")
-    relayed.hand_over(Client(exchange.slug, exchange.digest, exchange.mcp_session_id), reply)
+    if exchange.mcp_session_id:
+        relayed.hand_over(Client(exchange.slug, exchange.digest, exchange.mcp_session_id), reply)
 
 
 def cancel(cancelled: Cancelled, open_exchanges: OpenExchanges) -> None:

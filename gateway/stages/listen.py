@@ -69,7 +69,6 @@ def _follow(
     try:
         yield render_comment()  # the client waits for the head, and nothing may happen for hours
         session_streams.enter(stream)
-        watches.enter(stream)
         yield from _told(stream)
     except Cut:
         return  # the stream has no request that a refusal could answer; the next one is refused

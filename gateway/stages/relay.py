@@ -7,6 +7,7 @@ A stream ends with a response, whatever becomes of the server.
 from collections.abc import Generator, Iterator
 
 import gevent
+import structlog
 from gevent.queue import Empty, Queue
 from msgspec import MsgspecError, Raw
 
@@ -27,7 +28,7 @@ from gateway.protocol.envelopes import (
 from gateway.protocol.headers import EVENT_HEADERS
 from gateway.protocol.jsonrpc import Members, decode_members, encode, error_body, result_body
 from gateway.protocol.methods import NAMED_BY
-from gateway.protocol.refusals import UPSTREAM_FAILED, Refusal
+from gateway.protocol.refusals import INTERNAL_ERROR, UPSTREAM_FAILED, Refusal
 from upstream.eras import META_CAPABILITIES, Era
 from upstream.faults import UpstreamFault
 from upstream.sse import render_comment, render_event
@@ -39,6 +40,8 @@ MAX_UNREAD_EVENTS = 64
 
 # The server's own deadline comes first: it has the better sentence.
 DEADLINE_SLACK = 2
+
+log = structlog.get_logger()
 
 _NEEDS_INPUT = (
     "The server has to ask something that this client has not declared it can answer "
@@ -158,7 +161,7 @@ def _next_of(
     try:
         return unread.get(timeout=max(0.0, min(left, KEEP_ALIVE_SECONDS)))
     except Empty:
-        if left > KEEP_ALIVE_SECONDS:
+        if clock.monotonic() < exchange.deadline + DEADLINE_SLACK:  # which an answer may have moved meanwhile
             return None
         return UpstreamFault("timeout", "No answer came in time.", may_have_run=True)
 
@@ -181,3 +184,6 @@ def _read_into(unread: "Queue[Members | UpstreamFault | Refusal]", messages: Ite
             unread.put(message)
     except (UpstreamFault, Refusal) as end:
         unread.put(end)
+    except Exception:  # whatever we did not foresee: the client must not wait for its timeout
+        log.exception("a stream could not be read on")
+        unread.put(Refusal(200, INTERNAL_ERROR, "The gateway failed. Try again.", outcome="upstream_error"))

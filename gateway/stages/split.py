@@ -1,22 +1,19 @@
 """Split: a batch into exchanges of its own (JSON-RPC 2.0 §6).
 
 Rule: the batch has been admitted as one, so each of its requests has its place and will have its record. The first goes
-by the batch's own call id, whose note it ends. What may not be in a batch refuses all of it.
+by the batch's own call id, whose note it ends.
 """
 
 from gateway.exchange import Exchange
 from gateway.protocol.eras import read_meta, require_batches
 from gateway.protocol.jsonrpc import Message
-from gateway.protocol.methods import CALLS, INITIALIZE
-from gateway.protocol.refusals import bad_request
+from gateway.protocol.methods import CALLS
 
 
 def split(batch: Exchange, requests: list[Message]) -> list[Exchange]:
     """One exchange for each request, in their order. From here on the batch itself has nothing to record."""
     if batch.spoken is not None:
         require_batches(batch.spoken.version)
-    if any(message.method == INITIALIZE for message in requests):
-        raise bad_request("A session begins with a request of its own: initialize cannot be part of a batch.")
     singles = [_single(batch, number, message) for number, message in enumerate(requests)]
     batch.answer = None
     return singles

@@ -7,6 +7,7 @@ under an id of ours, and the answer comes back to the very stream that asked.
 from collections.abc import Callable
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from msgspec import MsgspecError, Raw
 
 from gateway.directory.snapshots import Server
@@ -15,6 +16,7 @@ from gateway.exchange import Exchange
 from gateway.open_streams import OpenStream, lineage
 from gateway.protocol.capabilities import NONE, can_answer
 from gateway.protocol.jsonrpc import Members, decode_members, encode
+from gateway.protocol.methods import SUBSCRIBE, UNSUBSCRIBE
 from gateway.protocol.subscriptions import CHANGED, UPDATED, decode_method, find_uri
 from gateway.relayed import Client, RelayedRequests
 from gateway.watches.kept import KeptWatch, answer, answer_alone
@@ -58,6 +60,8 @@ class FollowedSession:
         self._missed = missed
         self._streams: list[OpenStream] = []
         self._uris: frozenset[str] = frozenset()
+        self._subscribed: frozenset[str] = frozenset()
+        self._subscribing = BoundedSemaphore(1)
         self._asked: dict[str, tuple[Watch, Raw]] = {}
         self.kept = KeptWatch(self._open, self._hear, began, self._miss, frozenset())
 
@@ -66,22 +70,31 @@ class FollowedSession:
         self._streams = streams
         before, self._uris = self._uris, frozenset(uri for each in streams for uri in each.wants.uris) & wanted
         if before != self._uris and self.kept.settled.is_set():
-            gevent.spawn(self._subscribe, self._uris - before, before - self._uris)
+            gevent.spawn(self._subscribe)
 
     def _open(self, _: frozenset[str]) -> Watch:
         """Raises UpstreamFault. A session that was lost has forgotten what was subscribed to."""
         watch = self._find_upstream().follow(self._party)
-        self._subscribe(self._uris, frozenset())
+        try:
+            self._subscribed = frozenset()
+            self._subscribe()
+        except BaseException:  # killed: nobody would close it any more
+            gevent.spawn(watch.close)
+            raise
         return watch
 
-    def _subscribe(self, more: frozenset[str], less: frozenset[str]) -> None:
-        for method, uris in (("resources/subscribe", more), ("resources/unsubscribe", less)):
-            for uri in uris:
-                try:
-                    upstream = self._find_upstream()
-                    upstream.call(method, {"uri": Raw(encode(uri))}, party=self._party).response()
-                except UpstreamFault:
-                    return  # when the server is there again, its stream is opened anew, and this with it
+    def _subscribe(self) -> None:
+        """Make what is subscribed to what is wanted, one such change at a time."""
+        with self._subscribing:
+            wanted, subscribed = self._uris, self._subscribed
+            self._subscribed = wanted
+            for method, uris in ((SUBSCRIBE, wanted - subscribed), (UNSUBSCRIBE, subscribed - wanted)):
+                for uri in uris:
+                    try:
+                        upstream = self._find_upstream()
+                        upstream.call(method, {"uri": Raw(encode(uri))}, party=self._party).response()
+                    except UpstreamFault:
+                        return  # when the server is there again, its stream is opened anew, and this with it
 
     def _hear(self, watch: Watch, message: Members) -> None:
         method = decode_method(message)

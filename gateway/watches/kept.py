@@ -60,6 +60,7 @@ class KeptWatch:
         self._watch: Watch | None = None
         self._reading: gevent.Greenlet | None = None
         self._wake = Event()
+        self._is_closed = False
         self._keeping = spawn_forever(self._keep, _report)
 
     def want(self, uris: frozenset[str]) -> None:
@@ -71,6 +72,7 @@ class KeptWatch:
 
     def close(self) -> gevent.Greenlet | None:
         """Whoever says farewell to the server, where there is a need to."""
+        self._is_closed = True
         self._keeping.kill(block=False)
         return self._let_go()
 
@@ -113,6 +115,9 @@ class KeptWatch:
             asked_at = clock.monotonic()
 
     def _replace(self, watch: Watch, covered: frozenset[str]) -> None:
+        if self._is_closed:  # in the very turn in which the watch was opened
+            gevent.spawn(watch.close)
+            return
         self._let_go()
         self._watch, self._covered = watch, covered
         self._reading = gevent.spawn(self._read, watch)

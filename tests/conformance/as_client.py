@@ -3,14 +3,16 @@
     DESK_URL=http://127.0.0.1:9002 python -m tests.conformance.as_client http://localhost:41409/mcp
 
 Rule: standard library only, and whatever the suite's server gets to see is the gateway's. This client checks nothing,
-remembers nothing and mirrors nothing into headers: where those are judged it is a legacy client, which knows of none.
+remembers nothing but its session and mirrors nothing into headers: where those are judged it is a legacy client, which
+knows of none.
 """
 
 import json
 import os
 import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.client import HTTPResponse
 from typing import Any
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
@@ -29,28 +31,46 @@ class Caller:
         self._url = url
         self._token = token
         self._revision = revision
+        self._session: dict[str, str] = {}
         self._calls = 0
+
+    def begin(self) -> None:
+        """From here on in a session, in which it can be asked."""
+        identity = {"name": "as_client", "version": "1"}
+        self.ask("initialize", protocolVersion=LEGACY, capabilities={"elicitation": {}}, clientInfo=identity)
+        self._send({"method": "notifications/initialized"}, {}).close()
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """The result; an error is one without anything in it."""
         self._calls += 1
-        headers = {
-            "Authorization": f"Bearer {self._token}",
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-            "MCP-Protocol-Version": self._revision,
-        }
+        headers: dict[str, str] = {}
         if self._revision == MODERN:
             params["_meta"] = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {"elicitation": {}}}
             headers["Mcp-Method"] = method
             if method in NAMED_BY:
                 headers["Mcp-Name"] = params[NAMED_BY[method]]
-        body = json.dumps({"jsonrpc": "2.0", "id": self._calls, "method": method, "params": params}).encode()
-        request = urllib.request.Request(self._url, body, headers)
-        with urllib.request.urlopen(request, timeout=SECONDS) as response:
-            answer = _last(response.read().decode())
+        answer: dict[str, Any] = {}
+        with self._send({"id": self._calls, "method": method, "params": params}, headers) as response:
+            if session := response.headers["Mcp-Session-Id"]:
+                self._session = {"Mcp-Session-Id": session}
+            for message in _messages(response):
+                if "method" not in message:
+                    answer = message
+                elif "id" in message:
+                    self._send({"id": message["id"], "result": _filled_in(message)}, {}).close()
         print(method, params, answer)
         return answer.get("result", {})
+
+    def _send(self, message: dict[str, Any], headers: dict[str, str]) -> HTTPResponse:
+        common = {
+            "Authorization": f"Bearer {self._token}",
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": self._revision,
+        }
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        request = urllib.request.Request(self._url, body, {**common, **self._session, **headers})
+        return urllib.request.urlopen(request, timeout=SECONDS)
 
     def call(self, name: str, arguments: dict[str, Any] | None = None) -> None:
         """Calls a tool, and answers what it asks, as often as it asks."""
@@ -68,6 +88,11 @@ class Caller:
 def call_all(caller: Caller) -> None:
     for name, tool in caller.tools().items():
         caller.call(name, _made_up(tool["inputSchema"]))
+
+
+def call_in_a_session(caller: Caller) -> None:
+    caller.begin()
+    call_all(caller)
 
 
 def call_between_questions(caller: Caller) -> None:
@@ -98,7 +123,7 @@ def echo_schema(caller: Caller) -> None:
 
 # By scenario: the era of the client, and what it does. A test of headers is one of a client that sends none.
 SCENARIOS: dict[str, tuple[str, Callable[[Caller], object]]] = {
-    "elicitation-sep1034-client-defaults": (MODERN, call_all),
+    "elicitation-sep1034-client-defaults": (LEGACY, call_in_a_session),
     "http-custom-headers": (LEGACY, call_as_told),
     "http-invalid-tool-headers": (LEGACY, call_all),
     "http-standard-headers": (LEGACY, use_everything),
@@ -112,12 +137,14 @@ SCENARIOS: dict[str, tuple[str, Callable[[Caller], object]]] = {
 }
 
 
-def _last(text: str) -> dict[str, Any]:
-    """The answer, of a body in JSON or of a stream that ends with it."""
-    if text.startswith("{"):
-        return json.loads(text)
-    *_, last = [line for line in text.splitlines() if line.startswith("data: ")]
-    return json.loads(last.removeprefix("data: "))
+def _messages(response: HTTPResponse) -> Iterator[dict[str, Any]]:
+    """The one of a body in JSON, or those of a stream as they come."""
+    if response.headers["Content-Type"] == "application/json":
+        yield json.load(response)
+        return
+    for line in response:
+        if line.startswith(b"data: "):
+            yield json.loads(line.removeprefix(b"data: "))
 
 
 def _filled_in(question: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.db import make_engine
+from common.models import ServerSessions
 from local.ports import free_port
 from tests.cast import make_settings, variables_of
 from tests.conformance.eras import Era
@@ -29,10 +30,10 @@ class Stand:
         # None of this is about the rate: a window of a millisecond is always empty again.
         self._variables = variables_of(make_settings(database, redis_url)) | {"STOA_RATE_WINDOW": "0.001"}
 
-    def add_workspace(self, slug: str, server_url: str) -> str:
+    def add_workspace(self, slug: str, server_url: str, sessions: ServerSessions = ServerSessions.SHARED) -> str:
         """A token for a workspace with this server alone, under no prefix."""
         workspace = self._tenants.add_workspace(slug)
-        self._tenants.add_server(workspace, server_url)
+        self._tenants.add_server(workspace, server_url, sessions=sessions)
         return self._tenants.add_token(workspace)
 
     def gateway(self, processes: int = 1) -> RealGateway:

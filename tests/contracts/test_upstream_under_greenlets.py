@@ -12,6 +12,7 @@ SUITES = [
     "tests/upstream/test_fake_talk.py",
     "tests/upstream/test_faults.py",
     "tests/upstream/test_parties.py",
+    "tests/upstream/test_resuming.py",
     "tests/upstream/test_sessions.py",
     "tests/upstream/test_watches.py",
     "tests/upstream/test_wire.py",

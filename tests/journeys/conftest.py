@@ -58,8 +58,8 @@ def add_server(cast: Cast, fake: FakeUpstream) -> Server:
 
 @dataclass(slots=True)
 class Stage:
-    """A gateway of three processes before two servers: one of the handshake era, which is in the workspace thrice
-    (`leg`, and as `tok` and `cli` with a session for each token and client), and the modern `mod`."""
+    """A gateway of three processes before two servers: one of the handshake era, there four times
+    (`leg`; `tok` and `cli`, with a session for each token and client; the impatient `now`), and the modern `mod`."""
 
     gateway: RealGateway
     legacy: FakeUpstream
@@ -88,6 +88,7 @@ def stage(valkey: RealValkey, tmp_path_factory: pytest.TempPathFactory) -> Itera
         tenants.add_server(workspace, legacy.url, prefix="leg", timeout=5)
         tenants.add_server(workspace, legacy.url, prefix="tok", timeout=5, sessions=ServerSessions.TOKEN)
         tenants.add_server(workspace, legacy.url, prefix="cli", timeout=5, sessions=ServerSessions.CLIENT)
+        tenants.add_server(workspace, legacy.url, prefix="now", timeout=1)
         tenants.add_server(workspace, modern.url, prefix="mod", timeout=5)
         gateway.start()
         yield Stage(gateway, legacy, modern, tenants.add_token(workspace), tenants.add_token(workspace))

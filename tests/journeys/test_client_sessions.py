@@ -153,11 +153,11 @@ def test_a_modern_client_that_leaves_has_cancelled(stage: Stage):
 def test_servers_with_state_keep_it_for_those_for_whom_they_are_set(stage: Stage):
     one, two = stage.legacy_client(), stage.legacy_client()
     other = LegacySpeaker(stage.gateway, "demo", stage.other_token).begin()
-    for client in (one, two, other):
-        for _ in range(TIMES):
-            last = {name: visit(client, name) for name in ("leg", "tok", "cli")}
-        if client is one:
-            first = last
+    seen = [
+        [{server: visit(client, server) for server in ("leg", "tok", "cli")} for _ in range(TIMES)]
+        for client in (one, two, other)
+    ]
+    first, last = seen[0][-1], seen[-1][-1]
     assert first["leg"]["session"] == last["leg"]["session"]
     assert last["leg"]["visits"] == 3 * TIMES
     assert first["tok"]["session"] != last["tok"]["session"]

@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 
+from common import clock
 from tests.journeys.conftest import Stage
 from tests.real.speakers import Exchange, LegacySpeaker, ModernSpeaker
-from upstream.fake_talk import FORM, LINK, ROOTS, SAMPLING, asks
+from tests.waiting import until
+from upstream.fake_faults import status
+from upstream.fake_talk import FORM, LINK, ROOTS, SAMPLING, asks, asks_aside
+from upstream.fake_turns import Turn
 
 ALL = {"sampling": {}, "elicitation": {"form": {}, "url": {}}, "roots": {}}
 ACCEPTED = {"action": "accept", "content": {"name": "Ada"}}
@@ -161,3 +165,78 @@ def test_who_comes_back_without_the_answer_is_asked_again(stage: Stage):
         answers = {"question": ACCEPTED}
         last = client.call("leg__echo", inputResponses=answers, requestState=again["requestState"])
         assert said(last.wait()) == [ACCEPTED]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_client_without_a_stream_is_asked_on_its_call_what_the_server_asks_beside_it(stage: Stage, whole: bool):
+    stage.legacy.always("tools/call", asks_aside(SAMPLING, FORM, whole=whole))
+    outcomes = {"sampling/createMessage": {"result": SAMPLED}, "elicitation/create": {"result": ACCEPTED}}
+    client = stage.legacy_client(**ALL)
+    for time in range(TIMES):
+        call = client.call("cli__echo", {"time": time}, id=time)
+        assert said(ask_all(call, client, outcomes)) == [SAMPLED, ACCEPTED]
+        until(lambda: not stage.legacy.live.open)
+
+
+def test_a_client_with_a_stream_is_asked_there(stage: Stage):
+    stage.legacy.always("tools/call", asks_aside(FORM))
+    client = stage.legacy_client(**ALL)
+    stream = client.listen()
+    until(lambda: stage.legacy.live.open)
+    for time in range(TIMES):
+        call = client.call("cli__echo", id=time)
+        client.reply(stream.wait_for("elicitation/create", time + 1)[time], result=ACCEPTED)
+        assert said(call.wait()) == [ACCEPTED]
+        assert not call.of("elicitation/create")
+    stream.leave()
+    until(lambda: not stage.legacy.live.open)
+
+
+def test_a_server_without_such_a_stream_is_called_all_the_same(stage: Stage):
+    stage.legacy.always("GET", status(405))
+    client = stage.legacy_client(**ALL)
+    try:
+        for time in range(TIMES):
+            assert said(client.call("cli__echo", {"time": time}, id=time).wait()) == {"time": time}
+    finally:
+        stage.legacy.always("GET", None)
+
+
+def test_a_server_that_says_nothing_after_the_answer_has_its_own_time_and_no_more(stage: Stage):
+    def ask_and_hang(turn: Turn) -> None:
+        turn.begin_stream()
+        turn.server.live.ask_in(turn, FORM.method, FORM.params)
+        turn.wait()
+
+    stage.legacy.always("tools/call", ask_and_hang)
+    client = stage.modern_client(**ALL)
+    parked = [client.call("now__echo", {"n": n}).wait()["result"] for n in range(TIMES)]
+    began = clock.monotonic()
+    answers = {"question": ACCEPTED}
+    resumed = [
+        client.call("now__echo", {"n": n}, inputResponses=answers, requestState=each["requestState"])
+        for n, each in enumerate(parked)
+    ]
+    for call in resumed:
+        result = call.wait()["result"]
+        assert result["isError"] is True
+        assert "in time" in result["content"][0]["text"]
+    assert clock.monotonic() - began < 5
+
+
+def test_a_server_that_asks_under_one_id_again_and_again_is_declined(stage: Stage):
+    def ask_often(turn: Turn) -> None:
+        turn.begin_stream()
+        for _ in range(20):
+            turn.write_message({"id": "same", "method": FORM.method, "params": FORM.params})
+        turn.wait()
+
+    stage.legacy.always("tools/call", ask_often)
+    before = stage.legacy.count("POST")
+    client = stage.legacy_client(**ALL)
+    call = client.call("now__echo")
+    (asked,) = call.wait_for("elicitation/create")
+    client.notify("notifications/cancelled", {"requestId": 1})
+    call.wait()
+    assert call.of("elicitation/create") == [asked]
+    until(lambda: stage.legacy.count("POST") >= before + 19)  # each of the others was answered with a no

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from redis import Redis
 
-from common import clock
+from common import clock, redis_keys
+from common.admission.records import parse_record
+from gateway.app import BATCHED_AT_ONCE
 from tests.cast import Cast
 from tests.journeys.conftest import Start, add_server
 from tests.real.gateway import RealGateway
-from tests.real.speakers import ModernSpeaker
+from tests.real.speakers import LegacySpeaker, ModernSpeaker
 from tests.waiting import until
 from upstream.fake import FakeUpstream
 from upstream.fake_faults import hang, progress
@@ -20,6 +23,12 @@ from upstream.fake_talk import FORM, asks
 from webapp.services import servers, tokens, workspaces
 
 CUT_SECONDS = 1.0
+
+
+def recorded(cast: Cast, redis: Redis) -> list[dict[str, Any]]:
+    """The records of the workspace's calls that have ended, as the gateways wrote them."""
+    entries: Any = redis.xrange(redis_keys.calls(redis_keys.shard(cast.workspace.slug)))
+    return [parse_record(fields[b"record"]) for _, fields in entries]
 
 
 @pytest.fixture
@@ -127,3 +136,23 @@ def test_a_parked_call_is_let_go_of_when_its_token_is_revoked(cast: Cast, start_
         again = client.call("demo__echo", inputResponses={"question": {}}, requestState=parked["requestState"])
         again.wait()
         assert again.status == 401
+
+
+def test_a_batch_ends_with_its_token_and_every_one_of_its_calls_is_recorded(
+    cast: Cast, start_gateway: Start, upstream: FakeUpstream, redis_url: str
+):
+    add_server(cast, upstream)
+    gateway = start_gateway(processes=1)
+    upstream.always("tools/call", hang)
+    call = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "demo__echo", "arguments": {}}}
+    client = LegacySpeaker(gateway, cast.workspace.slug, cast.dana_plaintext)
+    batch = client.send("POST", [call | {"id": number} for number in range(40)])
+    until(lambda: upstream.count("tools/call") == BATCHED_AT_ONCE)
+    with cast.acts(cast.alice) as ctx:
+        tokens.revoke_token(ctx, cast.workspace.id, cast.dana.id)
+    batch.wait(5)
+    assert batch.status == 401
+    with Redis.from_url(redis_url) as redis:
+        until(lambda: len(recorded(cast, redis)) == 40)
+        assert {each["outcome"] for each in recorded(cast, redis)} == {"cut"}
+    assert upstream.count("tools/call") == BATCHED_AT_ONCE

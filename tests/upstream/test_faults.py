@@ -84,5 +84,5 @@ def test_each_misfortune_of_a_call_has_its_own_code(fake: FakeUpstream, what: st
 def test_every_fault_code_has_a_test() -> None:
     here = {code for _, code, _ in FAULTS.values()} | {"not_found", "refused"}
     in_the_wire_tests = {"tls", "dns", "address_refused"}
-    in_tests_of_their_own = {"circuit_open", "no_stream"}
+    in_tests_of_their_own = {"circuit_open", "no_stream", "stream_taken"}
     assert here | in_the_wire_tests | in_tests_of_their_own == CODES

@@ -61,3 +61,25 @@ def test_an_event_without_end_is_refused(piece: bytes) -> None:
 
 def test_comments_without_end_are_no_event() -> None:
     assert read([render_comment(b"still here")] * 1000, max_bytes=200) == []
+
+
+@pytest.mark.parametrize("size", [1, 7, len(STREAM)])
+def test_what_a_stream_says_of_going_on_is_kept(size: int) -> None:
+    reader = EventReader(1000)
+    for start in range(0, len(STREAM), size):
+        reader.parse_piece(STREAM[start : start + size])
+    assert (reader.last_id, reader.retry_ms) == (b"8", 10)
+
+
+def test_an_id_counts_without_data_but_not_without_its_end() -> None:
+    reader = EventReader(1000)
+    assert reader.parse_piece(b"id: 1\nretry: 5\n\nretry: soon\nretry: -1\nid: 2\n") == []
+    assert (reader.last_id, reader.retry_ms) == (b"1", 5)
+
+
+def test_a_stream_that_goes_on_begins_with_a_new_line() -> None:
+    reader = EventReader(1000)
+    reader.parse_piece(b"id: 1\n\nid: 2\ndata: lost\nda")
+    reader.begin()
+    assert reader.parse_piece(b"data: x\n\n") == [Event(b"x")]
+    assert reader.last_id == b"1"
