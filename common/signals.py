@@ -20,7 +20,7 @@ KEPT_IN_INBOX = 1_000
 # An inbox outlives the lease of its process several times, and nobody reads one that is older.
 INBOX_MS = 60_000
 # At one reading, of each of the two streams.
-READ_AT_ONCE = 256
+READ_AT_ONCE = 16
 
 _REFUSAL = "Other gateways cannot be reached. Try again in a moment."
 

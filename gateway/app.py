@@ -9,42 +9,31 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 import gevent
 import structlog
-from gevent.lock import BoundedSemaphore
 
 from common import clock
-from gateway.admission import Admission
-from gateway.attended import AttendedCalls
-from gateway.catalog.catalogs import Catalogs
-from gateway.directory.snapshots import Snapshots
-from gateway.directory.upstreams import Upstreams
 from gateway.exchange import Exchange, Response
-from gateway.health import PATHS, Health
+from gateway.health import PATHS
 from gateway.http import ClientGone
 from gateway.http import Refusal as HttpRefusal
 from gateway.limits import Buckets
-from gateway.mcp_sessions.store import McpSessions
-from gateway.open_exchanges import Cut, OpenExchanges
-from gateway.open_streams import OpenStreams
-from gateway.parked import ParkedCalls
+from gateway.open_exchanges import Cut
+from gateway.parts import Parts
 from gateway.protocol.jsonrpc import Batch, ClientReply, Message, result_body
 from gateway.protocol.methods import CALLS
-from gateway.protocol.refusals import INTERNAL_ERROR, Headers, Refusal, too_busy, unavailable
-from gateway.recorder import Recorder
-from gateway.relayed import RelayedRequests
-from gateway.session_streams import SessionStreams
+from gateway.protocol.refusals import INTERNAL_ERROR, Headers, Refusal, too_busy, too_large_together, unavailable
 from gateway.settings import GatewaySettings
-from gateway.signals import Cancelled, SignalBoard
+from gateway.signals import Cancelled
 from gateway.stages.admit import admit
 from gateway.stages.answer import answer_locally
 from gateway.stages.authenticate import authenticate
 from gateway.stages.classify import classify, classify_bodiless, question_of
 from gateway.stages.converse import converse
 from gateway.stages.forward import forward
-from gateway.stages.heed import cancel, heed_notification, heed_reply
+from gateway.stages.heed import ROOTS_CHANGED, cancel, heed_notification, heed_reply
 from gateway.stages.initialize import begin_mcp_session, end_mcp_session, set_log_level
 from gateway.stages.listen import listen, open_get_stream
 from gateway.stages.receive import (
@@ -59,18 +48,15 @@ from gateway.stages.receive import (
 from gateway.stages.record import record
 from gateway.stages.relay import relay, render_fault
 from gateway.stages.route import route
-from gateway.stages.split import split
+from gateway.stages.split import Turns, split
 from gateway.stages.subscribe import subscribe
 from gateway.streamed import StreamedResponse
-from gateway.watches.watches import Watches
 from upstream.eras import Era
 from upstream.faults import UpstreamFault
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 _JSON = ("Content-Type", "application/json")
-# Of one batch; the others wait, so that it takes no more of a server than a busy client does.
-BATCHED_AT_ONCE = 8
 # Notifications take no place in the window; these bounds only keep them from being a flood.
 NOTIFICATIONS_PER_SECOND = 50
 NOTIFICATIONS_AT_ONCE = 200
@@ -78,26 +64,6 @@ NOTIFICATIONS_AT_ONCE = 200
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 log = structlog.get_logger()
-
-
-class Parts(NamedTuple):
-    """What the stages work with; one of each in a process."""
-
-    health: Health
-    admission: Admission
-    snapshots: Snapshots
-    catalogs: Catalogs
-    upstreams: Upstreams
-    attended: AttendedCalls
-    recorder: Recorder
-    open_exchanges: OpenExchanges
-    board: SignalBoard
-    mcp_sessions: McpSessions
-    relayed: RelayedRequests
-    parked: ParkedCalls
-    streams: OpenStreams
-    session_streams: SessionStreams
-    watches: Watches
 
 
 class Gateway:
@@ -109,6 +75,8 @@ class Gateway:
         self._notifications: Buckets[bytes] = Buckets(
             rate=NOTIFICATIONS_PER_SECOND, burst=NOTIFICATIONS_AT_ONCE, size=10_000
         )
+        # Each is told to every server that keeps a session for the client alone.
+        self._roots: Buckets[str] = Buckets(rate=1, burst=2, size=10_000)
         # All streams that a token may have come back at once when a process has been started anew.
         self._openings: Buckets[bytes] = Buckets(
             rate=NOTIFICATIONS_PER_SECOND, burst=2 * settings.max_open_streams, size=10_000
@@ -209,13 +177,14 @@ class Gateway:
     def _answer_batch(self, exchange: Exchange, batch: Batch) -> Response:
         """Several requests at once: all of them are admitted or none, and the answers come together."""
         exchange.is_call = any(message.method in CALLS for message in batch.requests)
+        self._require_few(exchange, len(batch.notifications) + len(batch.replies))
         self._open(exchange, cost=len(batch.requests))
         for said in (*batch.notifications, *batch.replies):
             self._act_on(exchange, said)
         singles = split(exchange, batch.requests)
         for single in singles:
             self._parts.open_exchanges.enter(single)
-        turns = BoundedSemaphore(BATCHED_AT_ONCE)
+        turns = Turns()
         answering = [gevent.spawn(self._answer_single, single, turns) for single in singles]
         try:
             gevent.joinall(answering)
@@ -227,16 +196,18 @@ class Gateway:
                 self._finish(single)
         return Response(200, b"[" + b",".join(each.get() for each in answering) + b"]")
 
-    def _answer_single(self, exchange: Exchange, turns: BoundedSemaphore) -> bytes:
+    def _answer_single(self, exchange: Exchange, turns: Turns) -> bytes:
         response = self._guard(exchange, partial(self._answer_in_turn, turns))
         body = response.body if isinstance(response.body, bytes) else b""
+        if not turns.has_room(len(body)):
+            body = too_large_together().body(exchange.request_id)
         exchange.response_bytes = len(body)
         self._finish(exchange)
         return body
 
-    def _answer_in_turn(self, turns: BoundedSemaphore, exchange: Exchange) -> Response:
+    def _answer_in_turn(self, turns: Turns, exchange: Exchange) -> Response:
         self._parts.open_exchanges.enter(exchange)  # again: from here on a cut reaches this greenlet, its turn or not
-        with turns:
+        with turns.one:
             return self._answer_request(exchange, exchange.known.message.method)
 
     def _answer_about_mcp_session(self, exchange: Exchange) -> Response:
@@ -255,7 +226,7 @@ class Gateway:
 
     def _heed(self, exchange: Exchange, *said: Message | ClientReply) -> Response:
         """What needs no answer is accepted, once the token has been judged."""
-        self._require_few(exchange)
+        self._require_few(exchange, len(said))
         self._open(exchange, cost=0)
         for each in said:
             self._act_on(exchange, each)
@@ -264,12 +235,12 @@ class Gateway:
     def _act_on(self, exchange: Exchange, said: Message | ClientReply) -> None:
         if isinstance(said, ClientReply):
             heed_reply(exchange, said, self._parts.relayed)
-        else:
+        elif said.method != ROOTS_CHANGED or self._roots.take(exchange.mcp_session_id, clock.monotonic()):
             heed_notification(exchange, said, self._parts.board, self._parts.upstreams)
 
-    def _require_few(self, exchange: Exchange) -> None:
+    def _require_few(self, exchange: Exchange, count: int) -> None:
         """What takes no place in the window must not be a flood either."""
-        if not self._notifications.take(exchange.digest, clock.monotonic()):
+        if not self._notifications.take(exchange.digest, clock.monotonic(), count):
             raise too_busy("Too many notifications at once. Send fewer.")
 
     def _refuse(self, exchange: Exchange, refusal: Refusal | None) -> Response:

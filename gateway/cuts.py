@@ -58,6 +58,7 @@ class Cuts:
 
     def review_all(self) -> None:
         """After a restart or failover of Redis cuts may have been lost: ask about everything that is open."""
+        self._parked.cut_all()
         self.review(self._open.all())
 
     def review(self, exchanges: Iterable[Exchange]) -> None:

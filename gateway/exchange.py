@@ -15,7 +15,7 @@ from gateway.mcp_sessions.records import McpSession
 from gateway.protocol.eras import Spoken
 from gateway.protocol.jsonrpc import Members, Message
 from gateway.protocol.refusals import Headers
-from upstream.eras import Era
+from upstream.eras import META_CAPABILITIES, Era
 
 if TYPE_CHECKING:
     from common.admission.records import Answer
@@ -84,6 +84,7 @@ class Exchange:
         "outcome",
         "progress_token",
         "reply",
+        "request_bytes",
         "response_bytes",
         "route",
         "slug",
@@ -123,6 +124,7 @@ class Exchange:
         self.client = ""
         self.called_at = 0.0
         self.upstream_us = 0
+        self.request_bytes = 0
         self.response_bytes = 0
 
     def note_upstream_time(self) -> None:
@@ -133,6 +135,15 @@ class Exchange:
     def request_id(self) -> bytes:
         """The request's id as JSON; `null` while it is unknown."""
         return (self.message.id if self.message else None) or b"null"
+
+    def shed(self) -> None:
+        """A stream may stay for hours: let go of what was posted for it."""
+        self.body = b""
+        if self.message is not None:
+            self.message = self.message._replace(params={})
+        if self.spoken is not None and self.spoken.meta is not None:
+            kept = {key: raw.copy() for key, raw in self.spoken.meta.items() if key == META_CAPABILITIES}
+            self.spoken = self.spoken._replace(meta=kept)
 
     def begin_upstream(self) -> None:
         """From here on its server has the time that it has for an answer."""

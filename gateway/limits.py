@@ -19,12 +19,12 @@ class Buckets(Generic[Key]):
         self._size = size
         self._levels: OrderedDict[Key, tuple[float, float]] = OrderedDict()
 
-    def take(self, key: Key, now: float) -> bool:
-        """Whether one more fits for this key at `now` (seconds, monotonic)."""
+    def take(self, key: Key, now: float, count: int = 1) -> bool:
+        """Whether so many more fit for this key at `now` (seconds, monotonic): all of them or none."""
         level, since = self._levels.pop(key, (self._burst, now))
         level = min(self._burst, level + (now - since) * self._rate)
-        fits = level >= 1
-        self._levels[key] = (level - 1 if fits else level, now)
+        fits = level >= count
+        self._levels[key] = (level - count if fits else level, now)
         if len(self._levels) > self._size:
             self._levels.popitem(last=False)
         return fits

@@ -24,6 +24,10 @@ from upstream.faults import UpstreamFault
 # process surely takes it, this many bytes a second and this many messages.
 BYTES_PER_SECOND = 4_000_000
 MESSAGES_PER_SECOND = 500
+# What a client has not taken yet: the largest result that is passed on, and some.
+MAX_UNTAKEN_BYTES = 32 << 20
+
+_TOO_SLOW = "The server says more than the client takes."
 
 
 class Loans:
@@ -66,8 +70,8 @@ class Loans:
 
     def _receive(self, piece: Lent | Returned) -> None:
         borrowed = self._borrowed.get(piece.tag)
-        if borrowed is not None:
-            borrowed.arriving.put(piece)
+        if borrowed is not None and not borrowed.take(piece):
+            borrowed.close()
 
     def _answer(self, answered: Answered) -> None:
         lent = self._lent.get(answered.tag)
@@ -95,7 +99,8 @@ class BorrowedReply:
     def __init__(self, loans: Loans, boot: str, tag: str, timeout: float) -> None:
         self.message: Members | None = None
         self.era = Era.LEGACY  # only servers of that era have streams that are kept
-        self.arriving: Queue[Lent | Returned] = Queue()
+        self._arriving: Queue[Lent | Returned] = Queue()
+        self._untaken_bytes = 0
         self._loans = loans
         self._boot, self._tag = boot, tag
         self._deadline = Deadline(clock.monotonic() + timeout)
@@ -105,6 +110,13 @@ class BorrowedReply:
     @property
     def events(self) -> Iterator[Members]:
         return self._messages
+
+    def take(self, piece: Lent | Returned) -> bool:
+        """False when its client takes too slowly what comes: then this was the last of it."""
+        self._untaken_bytes += len(piece.event) if isinstance(piece, Lent) else 0
+        fits = self._untaken_bytes <= MAX_UNTAKEN_BYTES
+        self._arriving.put(piece if fits else Returned(piece.tag, "too_large", _TOO_SLOW, may_have_run=True))
+        return fits
 
     def answer(self, request_id: Raw, outcome: Mapping[str, Raw]) -> None:
         self._loans.answer(self._boot, self._tag, request_id, outcome)
@@ -130,7 +142,9 @@ class BorrowedReply:
     def _next(self) -> Lent | Returned:
         while (left := self._deadline.at - clock.monotonic()) > 0:
             with suppress(Empty):  # the deadline may have been moved meanwhile
-                return self.arriving.get(timeout=left)
+                piece = self._arriving.get(timeout=left)
+                self._untaken_bytes -= len(piece.event) if isinstance(piece, Lent) else 0
+                return piece
         raise UpstreamFault("timeout", "The server did not answer in time.", may_have_run=True)
 
 

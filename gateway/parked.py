@@ -55,9 +55,14 @@ class ParkedCalls:
         board.on(Resumed, self._lend)
 
     def park(self, exchange: Exchange, asked: Members) -> Members | None:
-        """Take the call's stream into keeping: the response that the client gets now, None when too many are kept."""
-        if sum(each.digest == exchange.digest for each in self._parked.values()) >= MAX_PER_TOKEN:
+        """Take the call's stream into keeping: the response that the client gets now. None when too many are kept, or a
+        cut is about to find out whether the call may go on."""
+        if (
+            exchange.must_ask_again
+            or sum(each.digest == exchange.digest for each in self._parked.values()) >= MAX_PER_TOKEN
+        ):
             return None
+        bound_to = _bound_to(exchange)
         reply, exchange.reply = exchange.reply, None
         if reply is None or exchange.route is None:
             raise RuntimeError("A call was parked that was not forwarded.")
@@ -73,7 +78,7 @@ class ParkedCalls:
         )
         expires = clock.now_us() // clock.MICROSECONDS + PARKED_SECONDS
         state = RequestState(self._boot, park, expires, exchange.progress_token)
-        return _render_question(asked, self._states.seal(state, _bound_to(exchange)))
+        return _render_question(asked, self._states.seal(state, bound_to))
 
     def resume(self, exchange: Exchange) -> bool:
         """Whether the request goes on with a parked call: its reply is then that call's.
@@ -103,7 +108,16 @@ class ParkedCalls:
             self._take_up(exchange, state.park, text, answer)
         else:
             said = bytes(answer) if answer is not None else b""
-            resumed = Resumed(state.park, exchange.slug, exchange.digest, said, text, self._boot, exchange.call_id)
+            resumed = Resumed(
+                state.park,
+                exchange.slug,
+                exchange.digest,
+                exchange.route.server.definition if exchange.route is not None else "",
+                said,
+                text,
+                self._boot,
+                exchange.call_id,
+            )
             self._loans.borrow(exchange, state.boot, resumed)
         return True
 
@@ -128,6 +142,10 @@ class ParkedCalls:
         """A token, or a workspace, has been closed or changed: what is kept for it is let go of."""
         self._drop(lambda parked: parked.slug == slug and digest in (None, parked.digest))
 
+    def cut_all(self) -> None:
+        """Cuts may have been lost."""
+        self._drop(lambda parked: True)
+
     def _drop(self, is_over: Callable[[_Parked], bool]) -> None:
         for park, parked in list(self._parked.items()):
             if is_over(parked):
@@ -141,7 +159,7 @@ class ParkedCalls:
     def _lend(self, resumed: Resumed) -> None:
         """The client has come back to another process: that one is told what the server says."""
         parked = self._find(resumed.park, resumed.slug, resumed.digest)
-        if parked is None:
+        if parked is None or parked.server != resumed.server:
             gevent.spawn(self._board.tell, resumed.boot, Returned(resumed.tag))
         elif not resumed.answer:
             again = encode(_render_question(parked.asked, resumed.state))
@@ -175,5 +193,8 @@ def _bound_to(exchange: Exchange) -> bytes:
     """Whose request this is, and which: the same for a retry, whatever its id and `_meta`."""
     message = exchange.known.message
     params = {member: raw for member, raw in message.params.items() if member not in ("_meta", STATE, ANSWERS)}
-    told = _sorted([exchange.slug, exchange.digest.hex(), message.method, msgspec.json.decode(encode(params))])
+    try:
+        told = _sorted([exchange.slug, exchange.digest.hex(), message.method, msgspec.json.decode(encode(params))])
+    except (MsgspecError, RecursionError):  # numbers without an end, or a nesting without one
+        raise bad_request("The arguments cannot be kept until the answer is there.", INVALID_PARAMS) from None
     return sha256(told).digest()

@@ -1,12 +1,14 @@
 """Relayed requests: what servers ask of clients, and the way back.
 
 Rule: each goes out under an id of ours that names this process, so that an answer finds its way from whichever process
-receives it. Only the session that was asked may answer, and only once.
+receives it. Only the session that was asked may answer, and only once: an id says so by a keyed hash, so that what
+anybody makes up goes nowhere.
 """
 
+import hmac
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from msgspec import MsgspecError
@@ -16,7 +18,7 @@ from gateway.signals import Replied, SignalBoard
 
 Answered = Callable[[Members], None]
 
-_ID = re.compile(r"([0-9a-f]{12})-[0-9a-f]+")
+_ID = re.compile(r"(([0-9a-f]{12})-[0-9a-f]{1,16})-([0-9a-f]{16})")
 
 
 class Client(NamedTuple):
@@ -28,8 +30,9 @@ class Client(NamedTuple):
 
 
 class RelayedRequests:
-    def __init__(self, boot: str, board: SignalBoard) -> None:
+    def __init__(self, boot: str, master_keys: Sequence[bytes], board: SignalBoard) -> None:
         self._boot = boot
+        self._keys = [hmac.digest(key, b"stoa relayed request", "sha256") for key in master_keys]
         self._board = board
         self._numbers = itertools.count(1)
         self._waiting: dict[str, tuple[Client, Answered]] = {}
@@ -37,7 +40,8 @@ class RelayedRequests:
 
     def ask(self, client: Client, answered: Answered) -> str:
         """The id under which the client is asked. `answered` gets its `result` or `error`, and may not block."""
-        relayed_id = f"{self._boot}-{next(self._numbers):x}"
+        name = f"{self._boot}-{next(self._numbers):x}"
+        relayed_id = f"{name}-{_seal(self._keys[0], name, client)}"
         self._waiting[relayed_id] = client, answered
         return relayed_id
 
@@ -51,10 +55,13 @@ class RelayedRequests:
             relayed_id = decode_string(reply.id)
         except MsgspecError:
             return
-        asked_by = _ID.fullmatch(relayed_id)
-        if asked_by is not None:
+        parts = _ID.fullmatch(relayed_id)
+        if parts is None:
+            return
+        name, boot, seal = parts.groups()
+        if any(hmac.compare_digest(seal, _seal(key, name, client)) for key in self._keys):
             outcome = encode(reply.outcome)
-            self._board.tell(asked_by[1], Replied(relayed_id, client.slug, client.digest, client.session, outcome))
+            self._board.tell(boot, Replied(relayed_id, client.slug, client.digest, client.session, outcome))
 
     def _receive(self, replied: Replied) -> None:
         waiting = self._waiting.get(replied.id)
@@ -62,3 +69,8 @@ class RelayedRequests:
             return
         del self._waiting[replied.id]
         waiting[1](decode_members(replied.body))
+
+
+def _seal(key: bytes, name: str, client: Client) -> str:
+    told = b" ".join((name.encode(), client.slug.encode(), client.session.encode(), client.digest))
+    return hmac.digest(key, told, "sha256")[:8].hex()

@@ -57,6 +57,8 @@ class RequestStates:
         try:
             cipher = self._ciphers[text[: len(self._prefix)]]
             sealed = base64.b64decode(text[len(self._prefix) :], altchars=b"-_", validate=True)
+            if base64.urlsafe_b64encode(sealed).decode() != text[len(self._prefix) :]:
+                raise StateRefused  # two spellings of one state are one too many
             plain = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to)
         except (KeyError, binascii.Error, ValueError, InvalidTag):
             raise StateRefused from None

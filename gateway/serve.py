@@ -26,7 +26,7 @@ from common.sealing.keyring import Keyring
 from common.settings import read_or_exit
 from common.signals import Signals
 from gateway.admission import Admission
-from gateway.app import Gateway, Parts
+from gateway.app import Gateway
 from gateway.asking import Questions, spawn_forever
 from gateway.attended import AttendedCalls
 from gateway.catalog.catalogs import Catalogs
@@ -41,6 +41,7 @@ from gateway.mcp_sessions.upstream import StoredSessions
 from gateway.open_exchanges import OpenExchanges
 from gateway.open_streams import OpenStreams
 from gateway.parked import ParkedCalls
+from gateway.parts import Parts
 from gateway.protocol.refusals import unavailable
 from gateway.recorder import Recorder
 from gateway.relayed import RelayedRequests
@@ -117,7 +118,7 @@ class Process:
         )
         catalogs = Catalogs(self._upstreams, self._board.tell_all)
         mcp_sessions = McpSessions(redis)
-        relayed = RelayedRequests(self.boot, self._board)
+        relayed = RelayedRequests(self.boot, settings.master_keys, self._board)
         self._streams = OpenStreams()
         self._watches = Watches(self._streams, self._upstreams, snapshots, admission, self._board, catalogs, relayed)
         self._gateway = Gateway(

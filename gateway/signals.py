@@ -84,6 +84,7 @@ class Resumed(Signal, frozen=True):
     park: str
     slug: str
     digest: bytes
+    server: str
     answer: bytes
     state: str
     boot: str

@@ -42,17 +42,17 @@ class StreamedResponse:
     def close(self) -> None:
         exchange = self._exchange
         spoken = exchange.spoken
-        if self._has_ended or exchange.is_stream or spoken is None or spoken.era is Era.MODERN:
+        is_over = self._has_ended or exchange.outcome == "cut"
+        if is_over or exchange.is_stream or spoken is None or spoken.era is Era.MODERN:
             self._end()
         else:  # before the modern era a lost connection is no cancellation (MCP 2025-11-25 basic/transports)
-            self._open_exchanges.hand_to(exchange, gevent.spawn(self._run_out))
+            running_out = gevent.spawn(self._run_out)
+            running_out.link(lambda _: self._end())  # also of one that is cut before it has begun
+            self._open_exchanges.hand_to(exchange, running_out)
 
     def _run_out(self) -> None:
-        try:
-            for _ in self._events:
-                pass
-        finally:
-            self._end()
+        for _ in self._events:
+            pass
 
     def _end(self) -> None:
         self._events.close()

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from gateway.protocol import headers
-from gateway.protocol.jsonrpc import Batch, Members, Message, decode_members, decode_string
+from gateway.protocol.jsonrpc import MAX_ID_BYTES, Batch, Members, Message, decode_members, decode_string, is_id
 from gateway.protocol.methods import NAMED_BY
 from gateway.protocol.refusals import INVALID_PARAMS, bad_request
 from upstream.eras import (
@@ -125,10 +125,15 @@ def require_text(params: Members, member: str) -> str:
 
 
 def read_meta(message: Message) -> Members | None:
+    """The `_meta` of a request. Its progress token comes back with every event, so it is held to be short."""
     raw = message.params.get("_meta")
     if raw is None:
         return None
     try:
-        return decode_members(raw)
+        meta = decode_members(raw)
     except (msgspec.MsgspecError, RecursionError):
         raise bad_request('"params._meta" must be an object.', INVALID_PARAMS) from None
+    if PROGRESS_TOKEN in meta and not is_id(meta[PROGRESS_TOKEN]):
+        reason = f"The progress token must be a string or a whole number, of at most {MAX_ID_BYTES} bytes."
+        raise bad_request(reason, INVALID_PARAMS)
+    return meta

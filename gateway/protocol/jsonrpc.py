@@ -129,6 +129,17 @@ def _parse_object(body: bytes) -> Members | None:
         raise bad_request(f"The body is not JSON: {reason}.", PARSE_ERROR) from None
 
 
+def is_id(raw: Raw) -> bool:
+    """Whether it may be an id, or a progress token: a string or whole number, and not a long one."""
+    if memoryview(raw).nbytes > MAX_ID_BYTES:
+        return False
+    try:
+        _identifier.decode(raw)
+    except msgspec.MsgspecError:
+        return False
+    return True
+
+
 def _parse_id(raw: Raw | None) -> bytes | None:
     if raw is None:
         return None

@@ -120,6 +120,10 @@ def rate_limited(retry_after: int, limit: int, remaining: int, window: int) -> R
     )
 
 
+def too_large_together() -> Refusal:
+    return Refusal(200, -31413, "The answers of this batch are too large together. Send this request by itself.")
+
+
 def too_busy(message: str) -> Refusal:
     """A cap on what one token may have open at once; nothing was counted."""
     return Refusal(429, -31429, message, headers=(("Retry-After", "1"),), decision="concurrency")

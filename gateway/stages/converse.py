@@ -149,7 +149,7 @@ def _relay(exchange: Exchange, reply: Replying, asked: Members, relayed: Relayed
 def _settle(exchange: Exchange, own_id: bytes) -> str | None:
     """A question is no longer open; after the last one the server's time runs again. The id that the client knows."""
     relayed_id = exchange.asked.pop(own_id, None)
-    if not exchange.asked:
+    if relayed_id is not None and not exchange.asked:
         exchange.deadline = clock.monotonic() + exchange.call_timeout
     return relayed_id
 
@@ -182,7 +182,7 @@ def _questions_of(exchange: Exchange, reply: Replying, response: Members) -> lis
         return None
     declared = mcp_session.capabilities
     is_answerable = all(can_answer(declared, question.method, question.params) for question in questions)
-    return questions if is_answerable and len(questions) <= MAX_ASKED else None
+    return questions if is_answerable else None
 
 
 def _ask_all(exchange: Exchange, questions: list[Question], relayed: RelayedRequests) -> Iterator[Members]:

@@ -13,20 +13,23 @@ from gateway.directory.snapshots import Server
 from gateway.directory.upstreams import OF_CLIENT, Upstreams
 from gateway.exchange import Exchange
 from gateway.open_exchanges import OpenExchanges
-from gateway.protocol.jsonrpc import ClientReply, Message
+from gateway.protocol.jsonrpc import ClientReply, Message, is_id
 from gateway.protocol.refusals import Refusal
 from gateway.relayed import Client, RelayedRequests
 from gateway.signals import Cancelled, SignalBoard
 from upstream.faults import UpstreamFault
 
+ROOTS_CHANGED = "notifications/roots/list_changed"
+
 
 def heed_notification(exchange: Exchange, message: Message, board: SignalBoard, upstreams: Upstreams) -> None:
     if not exchange.mcp_session_id:
         return
-    if message.method == "notifications/cancelled" and "requestId" in message.params:
-        request_id = bytes(message.params["requestId"])
-        board.tell_all(Cancelled(exchange.slug, exchange.digest, exchange.mcp_session_id, request_id))
-    elif message.method == "notifications/roots/list_changed":
+    if message.method == "notifications/cancelled":
+        request_id = message.params.get("requestId")
+        if request_id is not None and is_id(request_id):
+            board.tell_all(Cancelled(exchange.slug, exchange.digest, exchange.mcp_session_id, bytes(request_id)))
+    elif message.method == ROOTS_CHANGED:
         for server in exchange.snapshot.servers if exchange.snapshot is not None else ():
             if server.sessions == OF_CLIENT:
                 gevent.spawn(_pass_on, exchange, server, message.method, upstreams)

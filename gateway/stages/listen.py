@@ -30,6 +30,7 @@ def listen(exchange: Exchange, streams: OpenStreams, watches: Watches, catalogs:
     known = tuple(uri for uri in wants.uris if catalogs.find_owner(snapshot, caller.environment, uri) is not None)
     place = Place(exchange.slug, caller.environment)
     stream = OpenStream(place, exchange, wants._replace(uris=known), subscription=exchange.request_id)
+    exchange.shed()
     return Response(200, _listen(stream, streams, watches), EVENT_HEADERS)
 
 

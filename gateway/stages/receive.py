@@ -85,6 +85,7 @@ def require_event_stream(exchange: Exchange) -> None:
 def read_body(exchange: Exchange) -> None:
     """Read the whole body; the HTTP server refuses one over its limit, unread where its length is announced."""
     exchange.body = exchange.environ["wsgi.input"].read()
+    exchange.request_bytes = len(exchange.body)
     if not exchange.body:
         raise bad_request("The body is empty: send one JSON-RPC request.", PARSE_ERROR)
 

@@ -38,7 +38,7 @@ def record(exchange: Exchange, recorder: Recorder) -> None:
                 "decision": exchange.decision,
                 "duration_us": clock.now_us() - exchange.began_us,
                 "upstream_us": exchange.upstream_us,
-                "request_bytes": len(exchange.body),
+                "request_bytes": exchange.request_bytes,
                 "response_bytes": exchange.response_bytes,
                 "client": exchange.client,
                 "protocol": exchange.spoken.version if exchange.spoken else "",

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 
 import gevent
 import structlog
-from gevent.queue import Empty, Queue
+from gevent.queue import Empty
 from msgspec import MsgspecError, Raw
 
 from common import clock
@@ -29,14 +29,15 @@ from gateway.protocol.headers import EVENT_HEADERS
 from gateway.protocol.jsonrpc import Members, decode_members, encode, error_body, result_body
 from gateway.protocol.methods import NAMED_BY
 from gateway.protocol.refusals import INTERNAL_ERROR, UPSTREAM_FAILED, Refusal
+from gateway.unread import Unread
 from upstream.eras import META_CAPABILITIES, Era
 from upstream.faults import UpstreamFault
 from upstream.sse import render_comment, render_event
 
 # A silent stream says that it is alive this often: proxies on the way close one that is quiet for longer.
 KEEP_ALIVE_SECONDS = 15
-# Events that the client is too slow to take; beyond this many the server is made to wait.
-MAX_UNREAD_EVENTS = 64
+# What the client is too slow to take; beyond this the server is made to wait.
+MAX_UNREAD_BYTES = 1 << 20
 
 # The server's own deadline comes first: it has the better sentence.
 DEADLINE_SLACK = 2
@@ -130,7 +131,7 @@ def _find_addresses(exchange: Exchange, error: Raw) -> Members | None:
 
 def _stream(exchange: Exchange, first: Members, messages: Iterator[Members]) -> Generator[bytes]:
     """The messages as they arrive, keep-alives while none does, and a last one that is always a response."""
-    unread: Queue[Members | UpstreamFault | Refusal] = Queue(MAX_UNREAD_EVENTS)
+    unread: Unread[Members | UpstreamFault | Refusal] = Unread(MAX_UNREAD_BYTES)
     reading = gevent.spawn(_read_into, unread, messages)
     try:
         message: Members | UpstreamFault | Refusal = first
@@ -154,7 +155,7 @@ def _stream(exchange: Exchange, first: Members, messages: Iterator[Members]) -> 
 
 
 def _next_of(
-    unread: "Queue[Members | UpstreamFault | Refusal]", exchange: Exchange
+    unread: Unread[Members | UpstreamFault | Refusal], exchange: Exchange
 ) -> Members | UpstreamFault | Refusal | None:
     """The next message; None when it is time to say that the stream is alive."""
     left = exchange.deadline + DEADLINE_SLACK - clock.monotonic()
@@ -178,12 +179,12 @@ def _last(exchange: Exchange, message: Members | UpstreamFault | Refusal) -> byt
         return render_fault(exchange, fault)
 
 
-def _read_into(unread: "Queue[Members | UpstreamFault | Refusal]", messages: Iterator[Members]) -> None:
+def _read_into(unread: Unread[Members | UpstreamFault | Refusal], messages: Iterator[Members]) -> None:
     try:
         for message in messages:
-            unread.put(message)
+            unread.put(message, sum(memoryview(raw).nbytes for raw in message.values()))
     except (UpstreamFault, Refusal) as end:
-        unread.put(end)
+        unread.put(end, 0)
     except Exception:  # whatever we did not foresee: the client must not wait for its timeout
         log.exception("a stream could not be read on")
-        unread.put(Refusal(200, INTERNAL_ERROR, "The gateway failed. Try again.", outcome="upstream_error"))
+        unread.put(Refusal(200, INTERNAL_ERROR, "The gateway failed. Try again.", outcome="upstream_error"), 0)

@@ -4,10 +4,29 @@ Rule: the batch has been admitted as one, so each of its requests has its place 
 by the batch's own call id, whose note it ends.
 """
 
+from gevent.lock import BoundedSemaphore
+
 from gateway.exchange import Exchange
 from gateway.protocol.eras import read_meta, require_batches
 from gateway.protocol.jsonrpc import Message
 from gateway.protocol.methods import CALLS
+
+# Of one batch; the others wait, so that it takes no more of a server than a busy client does.
+BATCHED_AT_ONCE = 8
+# What its answers may take together: they are held until the last of them is there.
+BATCH_BYTES = 16 << 20
+
+
+class Turns:
+    """What the requests of a batch share: whose turn it is, and room for their answers."""
+
+    def __init__(self) -> None:
+        self.one = BoundedSemaphore(BATCHED_AT_ONCE)
+        self._left = BATCH_BYTES
+
+    def has_room(self, size: int) -> bool:
+        self._left -= size
+        return self._left >= 0
 
 
 def split(batch: Exchange, requests: list[Message]) -> list[Exchange]:

@@ -32,3 +32,12 @@ def test_a_memory_forgets_after_its_time_and_over_its_size():
     for key in (1, 2, 3):
         memory.add(key, 20.0)
     assert [memory.holds(key, 20.0) for key in (1, 2, 3)] == [False, True, True]
+
+
+def test_several_are_taken_together_or_not_at_all():
+    buckets: Buckets[str] = Buckets(rate=1, burst=10, size=10)
+    assert buckets.take("a", 0, 8)
+    assert not buckets.take("a", 0, 3)
+    assert buckets.take("a", 0, 2)
+    assert not buckets.take("a", 0)
+    assert buckets.take("a", 0, 0)

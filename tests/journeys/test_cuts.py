@@ -11,7 +11,7 @@ from redis import Redis
 
 from common import clock, redis_keys
 from common.admission.records import parse_record
-from gateway.app import BATCHED_AT_ONCE
+from gateway.stages.split import BATCHED_AT_ONCE
 from tests.cast import Cast
 from tests.journeys.conftest import Start, add_server
 from tests.real.gateway import RealGateway

@@ -124,6 +124,13 @@ def test_a_call_without_a_name_is_invalid_params(params: dict[str, Any]):
     assert code_of("tools/call", params, *modern(("Mcp-Name", "x"), method="tools/call")) == -32602
 
 
+@pytest.mark.parametrize("token", [None, True, 1.5, {}, [1], "x" * 300])
+def test_a_progress_token_that_could_not_come_back_with_every_event_is_refused(token: Any):
+    with pytest.raises(Refusal, match="progress token"):
+        speak("tools/call", {"name": "x", "_meta": {"progressToken": token}})
+    speak("tools/call", {"name": "x", "_meta": {"progressToken": "x" * 200}})
+
+
 def _environ(version: str | None) -> dict[str, Any]:
     return {} if version is None else {"HTTP_MCP_PROTOCOL_VERSION": version}
 
