@@ -1,6 +1,7 @@
 """One request, and all that is learned about it from stage to stage.
 
-Rule: each stage fills in its own fields and reads those of the stages before it; nothing outlives the response.
+Rule: each stage fills in its own fields and reads those of the stages before it. It ends with its response or, where a
+client of the handshake era has gone before that, with its call. A reply that is parked is no longer its own.
 """
 
 import math
@@ -12,7 +13,8 @@ from msgspec import Raw
 from common import clock
 from gateway.directory.callers import Caller, parse_caller
 from gateway.mcp_sessions.records import McpSession
-from gateway.protocol.eras import Spoken
+from gateway.protocol.capabilities import NONE
+from gateway.protocol.eras import Spoken, find_log_level
 from gateway.protocol.jsonrpc import Members, Message
 from gateway.protocol.refusals import Headers
 from upstream.eras import META_CAPABILITIES, Era
@@ -51,8 +53,8 @@ class Replying(Protocol):
 
 
 class Exchange:
-    """Times are microseconds since the epoch (`began_us`) or lengths (`upstream_us`), and seconds on the monotonic
-    clock (`called_at`, `deadline`).
+    """Times are microseconds since the epoch (`began_us`, and `expires_us` of the token, 0: never) or lengths
+    (`upstream_us`), and seconds on the monotonic clock (`called_at`, `deadline`).
 
     `progress_token` is ours, as JSON, of the call at the server; `asked` are the questions of the server that the
     client has before it: their ids as JSON, and the ids under which they were passed on.
@@ -70,6 +72,7 @@ class Exchange:
         "decision",
         "digest",
         "environ",
+        "expires_us",
         "greenlet",
         "is_batched",
         "is_call",
@@ -108,6 +111,7 @@ class Exchange:
         self.mcp_session_id = ""
         self.mcp_session: McpSession | None = None
         self.answer: Answer | None = None
+        self.expires_us = 0
         self.snapshot: Snapshot | None = None
         self.route: Route | None = None
         self.mirrored: dict[str, str] | None = None
@@ -135,6 +139,23 @@ class Exchange:
     def request_id(self) -> bytes:
         """The request's id as JSON; `null` while it is unknown."""
         return (self.message.id if self.message else None) or b"null"
+
+    @property
+    def declared(self) -> bytes:
+        """What the client says it can be asked, as JSON. In a batch nothing can be asked before all is answered."""
+        if self.is_batched or self.spoken is None:
+            return NONE
+        if self.spoken.era is Era.MODERN:
+            return bytes((self.spoken.meta or {}).get(META_CAPABILITIES, NONE))
+        return self.mcp_session.capabilities if self.mcp_session is not None else NONE
+
+    @property
+    def log_level(self) -> str:
+        """From which level on the client wants messages, in the way of its era; '' when it has not said."""
+        if self.mcp_session is not None:
+            return self.mcp_session.log_level
+        meta = self.spoken.meta if self.spoken is not None else None
+        return find_log_level(meta) if meta is not None else ""
 
     def shed(self) -> None:
         """A stream may stay for hours: let go of what was posted for it."""

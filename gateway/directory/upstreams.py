@@ -1,4 +1,4 @@
-"""The upstreams in use: a pool and session per server definition.
+"""The upstreams in use: one a server definition, its sessions by party.
 
 Rule: never shared between workspaces or environments; a changed definition is another upstream. Idle ones are closed.
 """
@@ -12,6 +12,7 @@ from common.product import NAME, VERSION
 from common.sealing.keyring import Keyring
 from gateway.directory.credentials import open_headers
 from gateway.directory.snapshots import Server, Snapshot
+from gateway.exchange import Exchange
 from gateway.protocol.capabilities import relayable
 from upstream.client import Upstream
 from upstream.parties import Party, SessionStore
@@ -49,16 +50,14 @@ class Upstreams:
         return upstream
 
     @staticmethod
-    def party(server: Server, digest: bytes, mcp_session: str, declared: bytes) -> Party:
-        """For whom the server keeps a session. A client without a session of its own shares its token's.
-
-        `declared`: the client's capabilities, as JSON.
-        """
+    def party(server: Server, exchange: Exchange) -> Party:
+        """For whom the server keeps a session. A client without a session of its own shares its token's."""
+        declared = exchange.declared
         if server.sessions == _OF_EVERYBODY:
             return Party("", relayable(declared))
-        if server.sessions == OF_CLIENT and mcp_session:
-            return Party(mcp_session, relayable(declared, to_one=True))
-        return Party(digest.hex(), relayable(declared))
+        if server.sessions == OF_CLIENT and exchange.mcp_session_id:
+            return Party(exchange.mcp_session_id, relayable(declared, to_one=True))
+        return Party(exchange.digest.hex(), relayable(declared))
 
     def end_mcp_session(self, slug: str, mcp_session: str) -> None:
         """A client's session is over: so are those that servers keep for it alone."""

@@ -112,6 +112,14 @@ def agreed_version(message: Message) -> str:
     return requested if requested in LEGACY_VERSIONS else LEGACY_VERSIONS[0]
 
 
+def find_log_level(meta: Members) -> str:
+    """From which level on a modern request wants log messages; '' when it wants none."""
+    try:
+        return decode_string(meta[LOG_LEVEL]) if LOG_LEVEL in meta else ""
+    except msgspec.MsgspecError:
+        return ""
+
+
 def require_text(params: Members, member: str) -> str:
     """A parameter that must be a string, neither empty nor endless."""
     try:

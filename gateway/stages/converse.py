@@ -17,14 +17,14 @@ from gateway.parked import ANSWERS, STATE, ParkedCalls
 from gateway.places import Place
 from gateway.protocol.capabilities import can_answer
 from gateway.protocol.envelopes import is_input_required, render_refused_question
-from gateway.protocol.eras import LOG_LEVEL, PROGRESS_TOKEN
+from gateway.protocol.eras import PROGRESS_TOKEN
 from gateway.protocol.jsonrpc import Members, decode_members, decode_string, encode
 from gateway.protocol.methods import NAMED_BY
 from gateway.protocol.questions import Question, read_questions, render_for_handshake
 from gateway.protocol.subscriptions import CHANGED, decode_method
 from gateway.relayed import Client, RelayedRequests
 from gateway.watches.watches import Watches
-from upstream.eras import META_CAPABILITIES, Era
+from upstream.eras import Era
 from upstream.faults import UpstreamFault
 from upstream.levels import rank_of
 
@@ -119,19 +119,15 @@ def _take_question(
 
 def _may_ask(exchange: Exchange, asked: Members) -> bool:
     message, spoken, _, _ = exchange.known
-    if exchange.is_batched or len(exchange.asked) >= MAX_ASKED or bytes(asked["id"]) in exchange.asked:
+    if len(exchange.asked) >= MAX_ASKED or bytes(asked["id"]) in exchange.asked:
         return False
-    if spoken.era is Era.MODERN:
-        declared = (spoken.meta or {}).get(META_CAPABILITIES) if message.method in NAMED_BY else None
-    else:
-        declared = Raw(exchange.mcp_session.capabilities) if exchange.mcp_session is not None else None
-    if declared is None:
-        return False
+    if spoken.era is Era.MODERN and message.method not in NAMED_BY:
+        return False  # no other request may be answered with a question
     try:
         method, params = decode_string(asked["method"]), decode_members(asked.get("params", Raw(b"{}")))
     except (MsgspecError, RecursionError):
         return False
-    return can_answer(bytes(declared), method, params)
+    return can_answer(exchange.declared, method, params)
 
 
 def _relay(exchange: Exchange, reply: Replying, asked: Members, relayed: RelayedRequests) -> Members:
@@ -168,8 +164,7 @@ def _ask(
 def _questions_of(exchange: Exchange, reply: Replying, response: Members) -> list[Question] | None:
     """What a modern server has to know of a client that has a session to be asked in; none: it only wants to be called
     again. None where the response is an answer, or one that this client cannot be helped with."""
-    mcp_session = exchange.mcp_session
-    if reply.era is not Era.MODERN or mcp_session is None or exchange.is_batched or "result" not in response:
+    if reply.era is not Era.MODERN or exchange.mcp_session is None or exchange.is_batched or "result" not in response:
         return None
     if b"input_required" not in bytes(response["result"]):
         return None
@@ -180,8 +175,7 @@ def _questions_of(exchange: Exchange, reply: Replying, response: Members) -> lis
         questions = read_questions(result)
     except (MsgspecError, RecursionError):
         return None
-    declared = mcp_session.capabilities
-    is_answerable = all(can_answer(declared, question.method, question.params) for question in questions)
+    is_answerable = all(can_answer(exchange.declared, question.method, question.params) for question in questions)
     return questions if is_answerable else None
 
 
@@ -220,19 +214,14 @@ def _is_for_client(exchange: Exchange, method: str, event: Members, relayed: Rel
 
 def _wants_log(exchange: Exchange, event: Members) -> bool:
     """Modern clients ask for log messages per request; others take what comes until they have set a level."""
-    spoken, mcp_session = exchange.known.spoken, exchange.mcp_session
+    wanted_from = exchange.log_level
+    if not wanted_from:
+        return exchange.known.spoken.era is Era.LEGACY
     try:
-        if spoken.era is Era.MODERN:
-            asked = (spoken.meta or {}).get(LOG_LEVEL)
-            if asked is None:
-                return False
-            wanted_from = decode_string(asked)
-        else:
-            wanted_from = mcp_session.log_level if mcp_session is not None else ""
         level = decode_string(decode_members(event["params"])["level"])
     except (KeyError, MsgspecError, RecursionError):
         return False
-    return not wanted_from or rank_of(level) >= rank_of(wanted_from)
+    return rank_of(level) >= rank_of(wanted_from)
 
 
 def _restore_progress_token(exchange: Exchange, event: Members) -> bool:

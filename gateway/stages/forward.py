@@ -1,21 +1,22 @@
 """Forward: send an admitted call to its server.
 
 Rule: nothing of the caller's credentials, cookies or headers goes along; ids and progress tokens are our own.
-A call is never sent twice once its first byte has left.
+A call is sent once; once more only to a server that says it does not know our session, and so has not looked at it,
+and to one that asked something first, with the answers.
 """
 
 from functools import partial
 
-from msgspec import MsgspecError, Raw
+from msgspec import Raw
 
 from gateway.attended import AttendedCalls
 from gateway.directory.upstreams import OF_CLIENT, Upstreams
 from gateway.exchange import Exchange
 from gateway.protocol.capabilities import NONE, relayable
-from gateway.protocol.eras import LOG_LEVEL, PROGRESS_TOKEN
-from gateway.protocol.jsonrpc import Members, decode_members, decode_string, encode
+from gateway.protocol.eras import PROGRESS_TOKEN
+from gateway.protocol.jsonrpc import Members, decode_members, encode
 from gateway.protocol.methods import COMPLETE, NAMED_BY
-from upstream.eras import META_CAPABILITIES, RESERVED_META, Era
+from upstream.eras import RESERVED_META, Era
 
 
 def forward(exchange: Exchange, upstreams: Upstreams, attended: AttendedCalls, answers: Members | None = None) -> None:
@@ -40,8 +41,8 @@ def forward(exchange: Exchange, upstreams: Upstreams, attended: AttendedCalls, a
     if PROGRESS_TOKEN in passed:
         exchange.progress_token = encode(exchange.call_id)
         passed[PROGRESS_TOKEN] = Raw(exchange.progress_token)
-    declared = _declared(exchange)
-    party = upstreams.party(target.server, exchange.digest, exchange.mcp_session_id, declared)
+    declared = exchange.declared
+    party = upstreams.party(target.server, exchange)
     call = partial(
         upstream.call,
         message.method,
@@ -52,7 +53,7 @@ def forward(exchange: Exchange, upstreams: Upstreams, attended: AttendedCalls, a
         mirrored=exchange.mirrored,
         timeout=exchange.call_timeout,
         party=party,
-        log_level=_log_level(exchange),
+        log_level=exchange.log_level,
     )
     # In a session of one client alone the server may ask beside the call as well as on it.
     exchange.begin_upstream()
@@ -61,27 +62,6 @@ def forward(exchange: Exchange, upstreams: Upstreams, attended: AttendedCalls, a
         exchange.reply = attended.call(exchange, upstream, party, call) if is_attended else call()
     finally:
         exchange.note_upstream_time()
-
-
-def _declared(exchange: Exchange) -> bytes:
-    """The client's capabilities. In a batch nothing can be asked before all is answered."""
-    spoken, mcp_session = exchange.spoken, exchange.mcp_session
-    if spoken is not None and spoken.era is Era.MODERN:
-        return bytes((spoken.meta or {})[META_CAPABILITIES])
-    return NONE if mcp_session is None or exchange.is_batched else mcp_session.capabilities
-
-
-def _log_level(exchange: Exchange) -> str:
-    """From which level on the client wants messages, in the way of its era; '' when it has not said."""
-    if exchange.mcp_session is not None:
-        return exchange.mcp_session.log_level
-    meta = exchange.spoken.meta if exchange.spoken is not None else None
-    if not meta or LOG_LEVEL not in meta:
-        return ""
-    try:
-        return decode_string(meta[LOG_LEVEL])
-    except MsgspecError:
-        return ""
 
 
 def _refer(raw: Raw, name: str) -> Raw:

@@ -37,10 +37,10 @@ def heed_notification(exchange: Exchange, message: Message, board: SignalBoard, 
 
 def _pass_on(exchange: Exchange, server: Server, method: str, upstreams: Upstreams) -> None:
     """Tell a server that keeps a session for this client alone, if it has one open."""
-    answer, snapshot, mcp_session = exchange.answer, exchange.snapshot, exchange.mcp_session
-    if answer is None or snapshot is None or mcp_session is None:
+    answer, snapshot = exchange.answer, exchange.snapshot
+    if answer is None or snapshot is None:
         return
-    party = upstreams.party(server, exchange.digest, exchange.mcp_session_id, mcp_session.capabilities)
+    party = upstreams.party(server, exchange)
     with suppress(UpstreamFault):  # a server that cannot be told asks again, or its next call fails
         upstream = upstreams.get(snapshot, parse_caller(answer.ref).environment, server)
         if upstream.find_session(party):

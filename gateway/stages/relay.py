@@ -30,7 +30,7 @@ from gateway.protocol.jsonrpc import Members, decode_members, encode, error_body
 from gateway.protocol.methods import NAMED_BY
 from gateway.protocol.refusals import INTERNAL_ERROR, UPSTREAM_FAILED, Refusal
 from gateway.unread import Unread
-from upstream.eras import META_CAPABILITIES, Era
+from upstream.eras import Era
 from upstream.faults import UpstreamFault
 from upstream.sse import render_comment, render_event
 
@@ -125,8 +125,7 @@ def _find_addresses(exchange: Exchange, error: Raw) -> Members | None:
     request, spoken, _, _ = exchange.known
     if spoken.era is not Era.MODERN or request.method not in NAMED_BY:
         return None
-    declared = bytes((spoken.meta or {}).get(META_CAPABILITIES, b"{}"))
-    return questions_of_error(error) if can_answer(declared, ELICIT, {"mode": Raw(b'"url"')}) else None
+    return questions_of_error(error) if can_answer(exchange.declared, ELICIT, {"mode": Raw(b'"url"')}) else None
 
 
 def _stream(exchange: Exchange, first: Members, messages: Iterator[Members]) -> Generator[bytes]:

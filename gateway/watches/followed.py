@@ -10,8 +10,6 @@ import gevent
 from gevent.lock import BoundedSemaphore
 from msgspec import MsgspecError, Raw
 
-from gateway.directory.snapshots import Server
-from gateway.directory.upstreams import Upstreams
 from gateway.exchange import Exchange
 from gateway.open_streams import OpenStream, lineage
 from gateway.protocol.capabilities import NONE, can_answer
@@ -21,7 +19,6 @@ from gateway.protocol.subscriptions import CHANGED, UPDATED, decode_method, find
 from gateway.relayed import Client, RelayedRequests
 from gateway.watches.kept import KeptWatch, answer, answer_alone
 from upstream.client import Upstream
-from upstream.eras import META_CAPABILITIES
 from upstream.faults import UpstreamFault
 from upstream.parties import Party
 from upstream.sse import render_event
@@ -35,11 +32,6 @@ MAX_ASKED = 16
 # What a server may tell a client of the handshake era beside changes.
 _PASSED_ON = ("notifications/message", "notifications/elicitation/complete")
 _UNANSWERED = {"error": Raw(b'{"code":-32603,"message":"The client did not answer."}')}
-
-
-def party_of(server: Server, exchange: Exchange) -> Party:
-    """For whom the server keeps a session when the client of this stream calls it."""
-    return Upstreams.party(server, exchange.digest, exchange.mcp_session_id, _declared(exchange))
 
 
 class FollowedSession:
@@ -142,17 +134,9 @@ class FollowedSession:
             gevent.spawn(answer, *asked, outcome)
 
 
-def _declared(exchange: Exchange) -> bytes:
-    """What the client said it can be asked, as JSON."""
-    if exchange.mcp_session is not None:
-        return exchange.mcp_session.capabilities
-    meta = exchange.spoken.meta if exchange.spoken is not None else None
-    return bytes((meta or {}).get(META_CAPABILITIES, NONE))
-
-
 def _can_answer(exchange: Exchange, method: str, message: Members) -> bool:
     try:
         params = decode_members(message.get("params", Raw(NONE)))
     except (MsgspecError, RecursionError):
         return False
-    return can_answer(_declared(exchange), method, params)
+    return can_answer(exchange.declared, method, params)

@@ -24,7 +24,7 @@ from gateway.places import Place
 from gateway.protocol.jsonrpc import Members
 from gateway.protocol.subscriptions import CHANGED, CHANGES, UPDATED, decode_method, find_uri
 from gateway.relayed import RelayedRequests
-from gateway.watches.followed import FollowedSession, party_of
+from gateway.watches.followed import FollowedSession
 from gateway.watches.kept import KeptWatch, answer_alone
 from upstream.client import Upstream
 from upstream.eras import Era
@@ -130,10 +130,9 @@ class WatchedPlace:
     def _wanted_by_server(self, snapshot: Snapshot) -> dict[str, frozenset[str]]:
         self._uris = self._world.streams.wanted_uris(self.place)
         wanted: defaultdict[str, set[str]] = defaultdict(set)
-        for uri in self._uris:
-            owner = self._world.catalogs.find_owner(snapshot, self.place.environment, uri)
-            if owner is not None:
-                wanted[owner.definition].add(uri)
+        owners = self._world.catalogs.find_owners(snapshot, self.place.environment, self._uris)
+        for uri, owner in owners.items():
+            wanted[owner.definition].add(uri)
         return defaultdict(frozenset, {definition: frozenset(uris) for definition, uris in wanted.items()})
 
     def _keep(self, server: Server, wanted: frozenset[str]) -> None:
@@ -145,7 +144,7 @@ class WatchedPlace:
         """Each party of the open streams is followed in its own session; one without streams is let go of."""
         parties: defaultdict[Party, list[OpenStream]] = defaultdict(list)
         for stream in self._world.streams.of_place(self.place):
-            parties[party_of(server, stream.exchange)].append(stream)
+            parties[Upstreams.party(server, stream.exchange)].append(stream)
         for party, streams in parties.items():
             key = (server.definition, party)
             followed = self._followed.get(key)
