@@ -16,7 +16,7 @@ from common.errors import Unavailable
 from gateway.asking import Questions
 from gateway.directory.loader import DirectoryUnavailable, Loader
 from gateway.limits import Buckets, Memory
-from gateway.protocol.refusals import Refusal, bad_request, rate_limited, unauthorized, unavailable
+from gateway.protocol.refusals import Refusal, bad_request, mcp_session_unknown, rate_limited, unauthorized, unavailable
 from gateway.turns import Turns
 
 # Questions until a yes or no: a load by another process, a change that comes between, and some to spare.
@@ -104,13 +104,7 @@ class Admission:
                     decision="quota",
                 )
             case Verdict.NO_SESSION:
-                return Refusal(
-                    404,
-                    -31404,
-                    "This session is not known here: it has ended, has expired or is another token's. "
-                    "Initialize again.",
-                    decision="no_session",
-                )
+                return mcp_session_unknown()
             case Verdict.TOO_LARGE:
                 return bad_request("The batch holds more requests than the token's limit allows in one window.")
             case Verdict.FROZEN:

@@ -1,7 +1,8 @@
 """Cuts: what the portal has closed stops here within a second.
 
 Rule: read from a stream, from the last id on, so that none is missed. A cut names a token or a workspace; what is
-open there is asked about again, and goes on only if admission still says yes and its server is still enabled.
+open there is asked about again, and goes on only if admission still says yes and its server is still enabled. What
+is parked there is let go of unasked.
 """
 
 from collections import defaultdict

@@ -11,7 +11,7 @@ from gevent import GreenletExit, getcurrent
 from gevent.hub import get_hub
 
 from gateway.exchange import Exchange
-from gateway.protocol.refusals import Refusal, too_busy
+from gateway.protocol.refusals import Refusal, too_busy, unauthorized
 from upstream.eras import Era
 
 _Key = tuple[str, bytes, bool]  # slug, digest, whether they are streams
@@ -76,6 +76,13 @@ class OpenExchanges:
 
     def all(self) -> list[Exchange]:
         return [exchange for siblings in self._open.values() for exchange in siblings]
+
+    def cut_expired(self, now_us: int) -> None:
+        """What a token has opened ends with the token. Called now and then."""
+        for exchange in self.all():
+            if 0 < exchange.expires_us <= now_us:
+                exchange.expires_us = 0  # once
+                self.cut(exchange, unauthorized())
 
     def watch_clients(self, before_us: int) -> None:
         """Cut what began before then and has lost its client, where the client's era takes that for a cancellation.

@@ -9,7 +9,6 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable
-from functools import partial
 
 import gevent
 import structlog
@@ -37,7 +36,7 @@ from gateway.directory.upstreams import Upstreams
 from gateway.health import Health
 from gateway.http import HttpLimits, Server
 from gateway.mcp_sessions.store import McpSessions
-from gateway.mcp_sessions.upstream import StoredSessions
+from gateway.mcp_sessions.upstream import SessionStores
 from gateway.open_exchanges import OpenExchanges
 from gateway.open_streams import OpenStreams
 from gateway.parked import ParkedCalls
@@ -113,7 +112,7 @@ class Process:
         self._upstreams = Upstreams(
             Keyring(settings.master_keys),
             Pool(Addresses(private=settings.allow_private_upstreams), limits=limits),
-            partial(StoredSessions, redis),
+            SessionStores(redis).make,
             allow_http=settings.allow_http_upstreams,
         )
         catalogs = Catalogs(self._upstreams, self._board.tell_all)
@@ -204,6 +203,7 @@ class Process:
     def _watch_clients(self) -> None:
         while True:
             gevent.sleep(WATCH_AFTER_SECONDS)
+            self._open.cut_expired(clock.now_us())
             self._open.watch_clients(clock.now_us() - round(WATCH_AFTER_SECONDS * clock.MICROSECONDS))
 
     def _end_mcp_session(self, ended: SessionEnded) -> None:

@@ -184,15 +184,16 @@ class MemoryAsker:
             load_workspace = workspace is None and not is_closing
             return Answer(Verdict.LOAD, time_us=now, load_token=token is None, load_workspace=load_workspace)
         if 0 < token.expires_us <= now:
-            return Answer(Verdict.EXPIRED, time_us=now)
+            return Answer(Verdict.EXPIRED, time_us=now, expires_us=token.expires_us)
         if workspace.status == "gone":
-            return Answer(Verdict.GONE, time_us=now)
+            return Answer(Verdict.GONE, time_us=now, expires_us=token.expires_us)
         return self._admit(question, token, workspace, now)
 
     def _admit(self, question: Question, token: TokenRecord, workspace: WorkspaceRecord, now: int) -> Answer:
         limit = min(workspace.limit, token.limit or workspace.limit, self._places)
         frozen = question.is_call and workspace.status == "frozen"
-        passed = Answer(Verdict.FROZEN if frozen else Verdict.OK, workspace.version, token.ref, limit, time_us=now)
+        verdict = Verdict.FROZEN if frozen else Verdict.OK
+        passed = Answer(verdict, workspace.version, token.ref, limit, time_us=now, expires_us=token.expires_us)
         if question.session:
             session = self._memory.use_session(question.slug, question.digest, question.session)
             if session is None:

@@ -30,7 +30,7 @@ _TOKEN = struct.Struct("<iqq")
 _WORKSPACE = struct.Struct("<qiq")
 _STATES = {"active": b"A", "frozen": b"F", "gone": b"G"}
 _RULES = struct.Struct("<8sqiiB")
-_ANSWER = struct.Struct("<BBqiiqq")
+_ANSWER = struct.Struct("<BBqiiqqq")
 
 Kind = Literal["token", "workspace"]
 
@@ -104,7 +104,8 @@ class Question(NamedTuple):
 
 class Answer(NamedTuple):
     """`remaining` is -1 unless refused as LIMITED. `in_doubt`: not admitted, but the call may be noted all the same,
-    since a reply was lost: end it with `only_if_noted`. `session`: the state of the session that was named, as kept."""
+    since a reply was lost: end it with `only_if_noted`. `expires_us`: the token does then, 0: never. `session`: the
+    state of the session that was named, as kept."""
 
     verdict: Verdict
     version: int = 0
@@ -113,6 +114,7 @@ class Answer(NamedTuple):
     remaining: int = -1
     retry_after_us: int = 0
     time_us: int = 0
+    expires_us: int = 0
     load_token: bool = False
     load_workspace: bool = False
     in_doubt: bool = False
@@ -210,11 +212,22 @@ def render_rules(epoch: bytes, window_us: int, places: int, question: Question) 
 
 
 def parse_answer(reply: bytes, session: bytes = b"") -> Answer:
-    verdict, loads, version, limit, remaining, wait, now = _ANSWER.unpack_from(reply)
+    verdict, loads, version, limit, remaining, wait, now, expires = _ANSWER.unpack_from(reply)
     ref = reply[_ANSWER.size :].decode()
     load_token, load_workspace = bool(loads & 1), bool(loads & 2)
     return Answer(
-        _VERDICTS[verdict], version, ref, limit, remaining, wait, now, load_token, load_workspace, False, session
+        _VERDICTS[verdict],
+        version,
+        ref,
+        limit,
+        remaining,
+        wait,
+        now,
+        expires,
+        load_token,
+        load_workspace,
+        False,
+        session,
     )
 
 

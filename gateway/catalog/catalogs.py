@@ -6,7 +6,7 @@ listed, and older than no change that a server has told of.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import gevent
@@ -105,6 +105,17 @@ class Catalogs:
         """The server whose resource this is."""
         found, _ = self.look_up(snapshot, environment, (Kind.RESOURCES, Kind.TEMPLATES), uri)
         return None if found is None else found.server
+
+    def find_owners(self, snapshot: Snapshot, environment: str, uris: Iterable[str]) -> dict[str, Server]:
+        """The server of each resource that has one, in their order."""
+        owners: dict[str, Server] = {}
+        for number, uri in enumerate(uris):
+            if number:
+                gevent.sleep(0)  # each may take milliseconds where servers offer many templates: others go between
+            owner = self.find_owner(snapshot, environment, uri)
+            if owner is not None:
+                owners[uri] = owner
+        return owners
 
     def drop(self, place: Place, method: str) -> None:
         """What this method lists is old. Calls are still routed by it, until the next list is there."""

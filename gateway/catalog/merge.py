@@ -2,10 +2,12 @@
 
 Rule: pure, and the same for the same servers: order is that of the servers, then each server's own. A definition
 passes byte for byte but for its name. Of two tools or prompts that would share a name the later is renamed by its
-hash; of two resources with one URI the earlier server's is offered, since a URI cannot be renamed.
+hash; of two resources with one URI the earlier server's is offered, since a URI cannot be renamed. Of templates all
+are listed, and no more of a server's stand for URIs than can be looked through.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -21,6 +23,8 @@ from gateway.protocol.param_headers import ANNOTATION, InvalidAnnotation, ParamH
 from gateway.protocol.templates import Template
 from upstream.eras import Era
 
+# Of each server: a URI that nobody lists is held against all of them.
+MAX_TEMPLATES = 500
 # Long enough that most clients never see a second page, short enough for one that reads page by page.
 PAGE_ITEMS = 500
 
@@ -78,8 +82,18 @@ def merge(kind: Kind, lists: Sequence[tuple[Server, Sequence[bytes]]]) -> Merged
         routes,
         {era: _pages(definitions) for era, definitions in rendered.items()},
         sha256(b"\n".join(rendered[Era.MODERN])).hexdigest()[:16],
-        tuple((Template.parse(name), route.server) for name, route in routes.items()) if kind is Kind.TEMPLATES else (),
+        tuple(_templates(routes)) if kind is Kind.TEMPLATES else (),
     )
+
+
+def _templates(routes: dict[str, Route]) -> Iterator[tuple[Template, Server]]:
+    """Those that stand for URIs; what a server offers beyond them is listed all the same."""
+    taken: Counter[str] = Counter()
+    for name, route in routes.items():
+        template = Template.parse(name) if taken[route.server.id] < MAX_TEMPLATES else None
+        if template is not None:
+            taken[route.server.id] += 1
+            yield template, route.server
 
 
 def _read_item(kind: Kind, raw: bytes) -> tuple[Members, str, tuple[ParamHeader, ...]] | None:

@@ -5,7 +5,7 @@ nothing fails: each process then opens sessions of its own. An id tells a server
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from redis import Redis
@@ -23,13 +23,29 @@ _SCRIPTS = Path(__file__).parent / "scripts"
 log = structlog.get_logger()
 
 
+class _Scripts(NamedTuple):
+    keep: str
+    drop: str
+
+
+class SessionStores:
+    """Makes the store of each upstream; one per process."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._scripts = _Scripts(*((_SCRIPTS / f"{name}.lua").read_text() for name in _Scripts._fields))
+
+    def make(self, slug: str, environment: str, definition: str) -> "StoredSessions":
+        return StoredSessions(self._client, self._scripts, slug, environment, definition)
+
+
 class StoredSessions:
     """The `SessionStore` of one server in one environment of a workspace."""
 
-    def __init__(self, client: Redis, slug: str, environment: str, definition: str) -> None:
+    def __init__(self, client: Redis, scripts: _Scripts, slug: str, environment: str, definition: str) -> None:
         self._client = client
+        self._scripts = scripts
         self._slug, self._environment, self._definition = slug, environment, definition
-        self._keep, self._drop = ((_SCRIPTS / f"{name}.lua").read_text() for name in ("keep", "drop"))
 
     def find(self, party: Party) -> Kept | None:
         stored = self._send("GET", self._key(party))
@@ -37,13 +53,13 @@ class StoredSessions:
 
     def keep(self, party: Party, kept: Kept, instead_of: str | None) -> Kept:
         """Store it, or return what another process has stored since `instead_of` (None: since there was nothing)."""
-        stored = self._send("EVAL", self._keep, 1, self._key(party), instead_of or "", _render(kept), KEPT_MS)
+        stored = self._send("EVAL", self._scripts.keep, 1, self._key(party), instead_of or "", _render(kept), KEPT_MS)
         return _parse(stored) if stored else kept
 
     def drop(self, party: Party, session_id: str, unused_for: float = 0.0) -> bool:
         """Whether it was forgotten here: then it is the caller's alone, to end it."""
         left_ms = KEPT_MS - round(unused_for * 1000)
-        return self._send("EVAL", self._drop, 1, self._key(party), session_id, left_ms) == 1
+        return self._send("EVAL", self._scripts.drop, 1, self._key(party), session_id, left_ms) == 1
 
     def touch(self, party: Party) -> None:
         self._send("PEXPIRE", self._key(party), KEPT_MS)
@@ -61,9 +77,9 @@ class StoredSessions:
 
 
 def _render(kept: Kept) -> bytes:
-    return f"{kept.session_id} {kept.protocol_version} ".encode() + kept.opened
+    return f"{kept.session_id} ".encode() + kept.opened
 
 
 def _parse(stored: bytes) -> Kept:
-    session_id, protocol_version, opened = stored.split(b" ", 2)
-    return Kept(session_id.decode(), protocol_version.decode(), opened)
+    session_id, _, opened = stored.partition(b" ")
+    return Kept(session_id.decode(), opened)

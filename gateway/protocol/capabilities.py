@@ -1,10 +1,12 @@
 """What a client can be asked, as it declared it.
 
-Rule: pure. Only what this gateway relays counts: sampling, elicitation and roots. A server is told exactly what the
-client at the other end can answer, and never asks a client what that has not declared.
+Rule: pure. Only what this gateway relays counts, in words that the protocol knows: sampling, elicitation and roots. So
+there are a few dozen declarations and no more: each is a session of its own with a server. A server never asks a client
+what that has not declared.
 """
 
 from functools import lru_cache
+from types import MappingProxyType
 
 import msgspec
 from msgspec import MsgspecError, Raw
@@ -15,27 +17,49 @@ NONE = b"{}"
 SAMPLE, ELICIT, LIST_ROOTS = "sampling/createMessage", "elicitation/create", "roots/list"
 
 _MEMBERS = {SAMPLE: "sampling", ELICIT: "elicitation", LIST_ROOTS: "roots"}
+# What each is divided into (MCP 2025-11-25 and 2026-07-28, client features).
+_FEATURES = MappingProxyType({"sampling": ("tools", "context"), "elicitation": ("form", "url"), "roots": ()})
+_LIST_CHANGED = "listChanged"
 # The most that a client says of what it can do; a longer declaration counts as none.
 MAX_DECLARED = 4096
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-@lru_cache(maxsize=1024)  # clients say the same with each request
 def relayable(declared: bytes, *, to_one: bool = False) -> bytes:
     """Of a client's capabilities (JSON) those that are passed on, always written the same way.
 
     `to_one`: the server's session is this client's alone, so that it can be told when the client's roots change.
     """
+    return _relayable(declared, to_one) if len(declared) <= MAX_DECLARED else NONE
+
+
+@lru_cache(maxsize=1024)  # clients say the same with each request; full, it holds 4 MiB at most
+def _relayable(declared: bytes, to_one: bool) -> bytes:
     try:
-        members = decode_members(declared) if len(declared) <= MAX_DECLARED else {}
-        kept = {member: msgspec.json.decode(members[member]) for member in _MEMBERS.values() if member in members}
+        members = decode_members(declared)
+        kept = {
+            member: _read_features(member, decode_members(members[member]), to_one)
+            for member in _FEATURES
+            if member in members and _is_object(members[member])
+        }
     except (MsgspecError, RecursionError):
         return NONE
-    kept = {member: value for member, value in kept.items() if isinstance(value, dict)}
-    if "roots" in kept and not to_one:
-        kept["roots"] = {}
-    return _encode(kept)
+    return _encode({member: features for member, features in kept.items() if features is not None})
+
+
+def _read_features(member: str, declared: Members, to_one: bool) -> dict[str, object] | None:
+    """None where a client can be asked in ways that nobody here knows, and in no other."""
+    features: dict[str, object] = {each: {} for each in _FEATURES[member] if _is_object(declared.get(each))}
+    if member == "roots" and to_one and bytes(declared.get(_LIST_CHANGED, Raw(b""))) == b"true":
+        features[_LIST_CHANGED] = True
+    if member == "elicitation" and declared and not features:
+        return None  # an empty declaration would mean forms
+    return features
+
+
+def _is_object(raw: Raw | None) -> bool:
+    return raw is not None and bytes(raw)[:1] == b"{"
 
 
 def can_answer(declared: bytes, method: str, params: Members) -> bool:

@@ -4,12 +4,12 @@ Rule: members are added or dropped, never re-encoded: what an upstream wrote sta
 never sees `resultType`, `ttlMs`, `cacheScope` or `io.modelcontextprotocol/*` (MCP 2026-07-28, changelog).
 """
 
-from typing import Any
-
 import msgspec
 from msgspec import MsgspecError, Raw
 
+from gateway.protocol.capabilities import ELICIT
 from gateway.protocol.jsonrpc import Members, decode_members, decode_string, encode
+from gateway.protocol.questions import MAX_QUESTION_BYTES, MAX_QUESTIONS
 from gateway.protocol.refusals import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, UPSTREAM_FAILED
 from upstream.eras import META_SERVER, MISSING_CAPABILITY, RESERVED_META, Era
 
@@ -20,7 +20,7 @@ _MAX_SAID = 200
 
 
 class _Addresses(msgspec.Struct):
-    elicitations: list[dict[str, Any]] = []
+    elicitations: list[Raw] = []
 
 
 _elicitations = msgspec.json.Decoder(_Addresses)
@@ -124,21 +124,24 @@ def render_refused_question(outcome: Members, *, is_tool: bool) -> Members:
 
 def questions_of_error(error: Raw) -> Members | None:
     """A server's "open these addresses first" (-32042, MCP 2025-11-25 client/elicitation) as a result of the modern
-    era; None for any other error."""
+    era; None for any other error, and for more addresses than anybody would open."""
     try:
         members = decode_members(error)
-        if bytes(members["code"]) != b"%d" % _ADDRESSES_REQUIRED:
+        if bytes(members["code"]) != b"%d" % _ADDRESSES_REQUIRED or len(bytes(members["data"])) > MAX_QUESTION_BYTES:
             return None
         listed = _elicitations.decode(members["data"]).elicitations
+        if not 0 < len(listed) <= MAX_QUESTIONS:
+            return None
+        asked = [decode_members(raw) for raw in listed]
     except (KeyError, MsgspecError, RecursionError):
         return None
+    for params in asked:
+        params["mode"] = Raw(b'"url"')
+        params.pop("elicitationId", None)
     questions = {
-        f"address-{number}": {"method": "elicitation/create", "params": {**params, "mode": "url"}}
-        for number, params in enumerate(listed, start=1)
+        f"address-{number}": {"method": ELICIT, "params": params} for number, params in enumerate(asked, start=1)
     }
-    for question in questions.values():
-        question["params"].pop("elicitationId", None)
-    return {"resultType": Raw(b'"input_required"'), "inputRequests": Raw(encode(questions))} if questions else None
+    return {"resultType": Raw(b'"input_required"'), "inputRequests": Raw(encode(questions))}
 
 
 def _has_object_type(schema: Raw) -> bool:

@@ -44,7 +44,7 @@ class ClientReply(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Several messages in one body (JSON-RPC 2.0 §6; only MCP 2025-03-26 has them)."""
+    """Several messages in one body (JSON-RPC 2.0 §6; MCP has had none since 2025-06-18)."""
 
     requests: list[Message]
     notifications: list[Message]

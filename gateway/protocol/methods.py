@@ -1,6 +1,6 @@
 """The methods that the gateway routes, and the lists that it merges.
 
-Rule: pure tables. What is here is served in both eras; what only one era has is answered in `stages/answer.py`.
+Rule: pure tables. Lists and calls are in both eras; of what only one has, here is what more than one module names.
 """
 
 from dataclasses import dataclass

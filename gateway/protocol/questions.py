@@ -1,12 +1,13 @@
 """What a server asks of a client, in the words of either era.
 
-Rule: pure. The modern era puts its questions into a result, by key; the handshake era sends each as a request.
+Rule: pure. The modern era puts its questions into a result, by key; the handshake era sends each as a request. More
+than a client could answer is refused before any of it is read.
 """
 
 import secrets
 from typing import NamedTuple
 
-from msgspec import Raw
+from msgspec import Raw, ValidationError
 
 from gateway.protocol.capabilities import ELICIT
 from gateway.protocol.jsonrpc import Members, decode_members, decode_string, encode
@@ -14,6 +15,10 @@ from gateway.protocol.jsonrpc import Members, decode_members, decode_string, enc
 # From here on a client knows that there are forms and addresses (MCP 2025-11-25, changelog).
 _WITH_MODES = "2025-11-25"
 _EMPTY = Raw(b"{}")
+
+# What one server has to know at once: a client shows each to a person, or asks its model.
+MAX_QUESTIONS = 16
+MAX_QUESTION_BYTES = 256 << 10  # of all of them as they came: a page of text each, and room to spare
 
 
 class Question(NamedTuple):
@@ -23,9 +28,15 @@ class Question(NamedTuple):
 
 
 def read_questions(result: Members) -> list[Question]:
-    """The `inputRequests` of a result; MsgspecError or RecursionError for what is none."""
+    """The `inputRequests` of a result; MsgspecError or RecursionError for what is none, or too much."""
+    listed = result.get("inputRequests", _EMPTY)
+    if len(bytes(listed)) > MAX_QUESTION_BYTES:
+        raise ValidationError("the questions are too long")
+    asked = decode_members(listed)
+    if len(asked) > MAX_QUESTIONS:
+        raise ValidationError("there are too many questions")
     questions: list[Question] = []
-    for key, raw in decode_members(result.get("inputRequests", _EMPTY)).items():
+    for key, raw in asked.items():
         request = decode_members(raw)
         params = decode_members(request.get("params", _EMPTY))
         questions.append(Question(key, decode_string(request.get("method", _EMPTY)), params))

@@ -91,6 +91,12 @@ def no_mcp_session(what: str) -> Refusal:
     return bad_request(f"{what} need a session: initialize first, and send the Mcp-Session-Id that comes back.")
 
 
+def mcp_session_unknown() -> Refusal:
+    """MCP 2025-11-25 basic/transports, §Session Management: the client then begins another."""
+    reason = "This session is not known here: it has ended, has expired or is another token's. Initialize again."
+    return Refusal(404, -31404, reason, decision="no_session")
+
+
 def no_longer_parked() -> Refusal:
     """A client comes back with its answer (MCP 2026-07-28 basic/patterns/mrtr), and nobody waits for it."""
     reason = (

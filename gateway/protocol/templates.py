@@ -1,7 +1,8 @@
 """URI templates (RFC 6570), read just far enough to say whose a URI is.
 
 Rule: pure, and linear in the URI: templates come from servers that nobody here vouches for, so no regular expression
-is made of them. A plain expression stands for something without a slash; one with an operator for anything.
+is made of them, and what is longer than anybody needs stands for nothing. A plain expression stands for something
+without a slash; one with an operator for anything.
 """
 
 import re
@@ -10,6 +11,10 @@ from typing import Self
 
 _EXPRESSION = re.compile(r"\{([^{}]?)[^{}]*\}")
 _OPERATORS = frozenset("+#./;?&")
+
+# Each URI that nobody lists is held against all templates: these bounds keep that short.
+MAX_LENGTH = 2048
+MAX_EXPRESSIONS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +25,14 @@ class Template:
     is_plain: tuple[bool, ...]
 
     @classmethod
-    def parse(cls, template: str) -> Self:
+    def parse(cls, template: str) -> Self | None:
+        """None for one that is too long, or has too many expressions."""
+        if len(template) > MAX_LENGTH:
+            return None
         # split() gives literal, first character of the expression, literal, …, literal.
         parts = _EXPRESSION.split(template)
+        if len(parts) // 2 > MAX_EXPRESSIONS:
+            return None
         return cls(tuple(parts[::2]), tuple(first not in _OPERATORS for first in parts[1::2]))
 
     def fits(self, uri: str) -> bool:

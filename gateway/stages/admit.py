@@ -21,7 +21,7 @@ WAIT_SECONDS = 0.02
 
 
 def admit(exchange: Exchange, question: Question, admission: Admission, snapshots: Snapshots) -> None:
-    """Fill in `answer` and `snapshot`, or raise the Refusal that the answer means."""
+    """Fill in `answer`, `expires_us` and `snapshot`, or raise the Refusal that the answer means."""
     for _ in range(ATTEMPTS):
         exchange.must_ask_again = False
         answer = admission.ask(question)
@@ -30,6 +30,7 @@ def admit(exchange: Exchange, question: Question, admission: Admission, snapshot
             exchange.answer, exchange.noted = answer, is_noted
         if not answer.verdict.is_admitted:
             raise admission.refusal_for(answer)
+        exchange.expires_us = answer.expires_us
         try:
             snapshot = snapshots.find(exchange.slug, answer.version)
         except DirectoryUnavailable:

@@ -42,9 +42,7 @@ def _pass_on(exchange: Exchange, server: Server, method: str, upstreams: Upstrea
         return
     party = upstreams.party(server, exchange)
     with suppress(UpstreamFault):  # a server that cannot be told asks again, or its next call fails
-        upstream = upstreams.get(snapshot, parse_caller(answer.ref).environment, server)
-        if upstream.find_session(party):
-            upstream.notify(party, method)
+        upstreams.get(snapshot, parse_caller(answer.ref).environment, server).notify(party, method)
 
 
 def heed_reply(exchange: Exchange, reply: ClientReply, relayed: RelayedRequests) -> None:

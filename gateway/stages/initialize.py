@@ -12,7 +12,7 @@ from gateway.mcp_sessions.store import McpSessions
 from gateway.protocol.capabilities import MAX_DECLARED, NONE
 from gateway.protocol.eras import agreed_version
 from gateway.protocol.jsonrpc import decode_string
-from gateway.protocol.refusals import INVALID_PARAMS, Refusal, bad_request, no_mcp_session, unavailable
+from gateway.protocol.refusals import INVALID_PARAMS, bad_request, mcp_session_unknown, no_mcp_session, unavailable
 from gateway.signals import SessionEnded, SignalBoard
 from upstream.levels import LEVELS
 
@@ -54,5 +54,5 @@ def end_mcp_session(exchange: Exchange, mcp_sessions: McpSessions, board: Signal
     except Unavailable:
         raise unavailable("The session cannot be ended at the moment. Try again in a second.") from None
     if not is_ended:
-        raise Refusal(404, -31404, "This session has ended already.", decision="no_session")
+        raise mcp_session_unknown()
     board.tell_all(SessionEnded(slug, digest, mcp_session))

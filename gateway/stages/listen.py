@@ -27,7 +27,7 @@ def listen(exchange: Exchange, streams: OpenStreams, watches: Watches, catalogs:
     """The stream of a modern client. Resources that nobody offers are left out of what is promised."""
     message, _, caller, snapshot = exchange.known
     wants = parse_wants(message.params)
-    known = tuple(uri for uri in wants.uris if catalogs.find_owner(snapshot, caller.environment, uri) is not None)
+    known = tuple(catalogs.find_owners(snapshot, caller.environment, wants.uris))
     place = Place(exchange.slug, caller.environment)
     stream = OpenStream(place, exchange, wants._replace(uris=known), subscription=exchange.request_id)
     exchange.shed()

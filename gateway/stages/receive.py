@@ -14,6 +14,8 @@ from gateway.protocol.refusals import PARSE_ERROR, Headers, Refusal, bad_request
 from upstream.eras import LEGACY_VERSIONS
 
 PATH_PREFIX = "/ws/"
+_ALLOWED = ("POST", "OPTIONS")
+_OF_SESSIONS = ("GET", "POST", "DELETE", "OPTIONS")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _REQUEST_HEADERS = (
     "authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, mcp-session-id, last-event-id"
@@ -34,7 +36,7 @@ def allowed_origins(urls: Iterable[str]) -> frozenset[str]:
 
 
 def receive(exchange: Exchange, origins: frozenset[str]) -> None:
-    """Find the workspace's slug; hold the request to method, origin, media types."""
+    """Find the workspace's slug; hold the request to its origin, path and method."""
     environ = exchange.environ
     origin = environ.get("HTTP_ORIGIN")
     if origin is not None and origin not in origins:
@@ -51,9 +53,15 @@ def receive(exchange: Exchange, origins: frozenset[str]) -> None:
     if not slugs.is_valid(slug):
         raise unauthorized()
     exchange.slug = slug
-    method = environ["REQUEST_METHOD"]
-    if method != "POST" and not (method in ("GET", "DELETE") and _names_mcp_session(environ)):
-        raise Refusal(405, -31405, "Send JSON-RPC requests with POST.", headers=(("Allow", "POST, OPTIONS"),))
+    if environ["REQUEST_METHOD"] != "POST":
+        _require_allowed(environ)
+
+
+def _require_allowed(environ: Mapping[str, Any]) -> None:
+    """`Allow` says which methods there are for a request of this kind (RFC 9110 §10.2.1)."""
+    allowed = _OF_SESSIONS if _names_mcp_session(environ) else _ALLOWED
+    if environ["REQUEST_METHOD"] not in allowed:
+        raise Refusal(405, -31405, "Send JSON-RPC requests with POST.", headers=(("Allow", ", ".join(allowed)),))
 
 
 def _names_mcp_session(environ: Mapping[str, Any]) -> bool:
@@ -107,7 +115,7 @@ def preflight_headers(exchange: Exchange) -> Headers:
     asked = exchange.environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").lower()
     params = sorted({name for name in re.split(r"[,\s]+", asked) if _PARAM_HEADER.fullmatch(name)})
     return (
-        ("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"),
+        ("Access-Control-Allow-Methods", ", ".join(_OF_SESSIONS)),
         ("Access-Control-Allow-Headers", ", ".join((_REQUEST_HEADERS, *params))),
         ("Access-Control-Max-Age", "600"),
     )

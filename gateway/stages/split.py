@@ -1,7 +1,7 @@
 """Split: a batch into exchanges of its own (JSON-RPC 2.0 §6).
 
-Rule: the batch has been admitted as one, so each of its requests has its place and will have its record. The first goes
-by the batch's own call id, whose note it ends.
+Rule: the batch has been admitted and noted as one. Each of its requests has its place in the window, and will have its
+record; the first goes by the batch's own call id, so that its end takes the note away.
 """
 
 from gevent.lock import BoundedSemaphore

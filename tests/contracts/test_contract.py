@@ -97,6 +97,21 @@ class TestStanding:
         assert verdict(asker, "1") is Verdict.EXPIRED
         assert verdict(asker, "2", digest=ERIK) is Verdict.OK
 
+    def test_each_answer_tells_when_the_token_expires(self, sides: Sides):
+        asker = sides.make_asker()
+        until = now_us() + HOUR_US
+        assert ask(asker, "0").expires_us == 0, "nobody knows yet"
+        sides.load(asker, workspace=WorkspaceRecord("active", 1, 1))
+        sides.load(asker, TokenRecord(0, until, 1, "r"), digest=ERIK)
+        assert ask(asker, "1").expires_us == 0
+        told = [ask(asker, str(number), cost, digest=ERIK) for number, cost in ((2, 0), (3, 1), (3, 1), (4, 1), (5, 2))]
+        verdicts = [Verdict.OK, Verdict.OK, Verdict.AGAIN, Verdict.LIMITED, Verdict.TOO_LARGE]
+        assert [answer.verdict for answer in told] == verdicts
+        assert {answer.expires_us for answer in told} == {until}
+        sides.load(asker, TokenRecord(0, 5, 1, "r"), WorkspaceRecord("gone", 1, 1), slug="past")
+        sides.load(asker, TokenRecord(0, until, 1, "r"), WorkspaceRecord("gone", 1, 1), slug="gone")
+        assert [ask(asker, "6", slug=slug).expires_us for slug in ("past", "gone")] == [5, until]
+
     def test_a_workspace_that_is_gone_opens_nothing(self, sides: Sides):
         asker = sides.make_asker()
         sides.load(asker, workspace=WorkspaceRecord("gone", 1, 120))

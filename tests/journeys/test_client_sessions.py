@@ -57,10 +57,12 @@ def test_get_and_delete_are_for_sessions_of_the_handshake_era(stage: Stage):
         for asked in (
             stranger.send(verb),
             client.send(verb, **{"MCP-Protocol-Version": "2026-07-28"}),
-            client.send("PUT"),
         ):
             asked.wait()
             assert (asked.status, asked.headers["allow"]) == (405, "POST, OPTIONS")
+    other = client.send("PUT")
+    other.wait()
+    assert (other.status, other.headers["allow"]) == (405, "GET, POST, DELETE, OPTIONS")
     refused = client.send("GET", Accept="application/json")
     refused.wait()
     assert refused.status == 406

@@ -4,6 +4,7 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from redis import Redis
 
 from common import clock, redis_keys
 from common.admission.records import parse_record
+from common.models import Token
 from gateway.stages.split import BATCHED_AT_ONCE
 from tests.cast import Cast
 from tests.journeys.conftest import Start, add_server
@@ -23,6 +25,7 @@ from upstream.fake_talk import FORM, asks
 from webapp.services import servers, tokens, workspaces
 
 CUT_SECONDS = 1.0
+ECHO = {"name": "demo__echo", "arguments": {}}
 
 
 def recorded(cast: Cast, redis: Redis) -> list[dict[str, Any]]:
@@ -156,3 +159,30 @@ def test_a_batch_ends_with_its_token_and_every_one_of_its_calls_is_recorded(
         until(lambda: len(recorded(cast, redis)) == 40)
         assert {each["outcome"] for each in recorded(cast, redis)} == {"cut"}
     assert upstream.count("tools/call") == BATCHED_AT_ONCE
+
+
+def test_what_is_open_ends_when_its_token_expires(cast: Cast, start_gateway: Start, upstream: FakeUpstream):
+    add_server(cast, upstream)
+    gateway = start_gateway(processes=2)
+    upstream.always("tools/call", hang)
+    expires_at = clock.now() + timedelta(seconds=2)
+    with cast.session() as session:
+        session.get_one(Token, cast.dana.id).expires_at = expires_at
+    where = gateway, cast.workspace.slug, cast.dana_plaintext
+    legacy, modern = LegacySpeaker(*where).begin(), ModernSpeaker(*where)
+    following = legacy.listen()
+    listening = modern.request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+    calls = [legacy.call("demo__echo"), modern.call("demo__echo")]
+    batch = LegacySpeaker(*where).send("POST", [{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": ECHO}])
+    until(lambda: following.comments and listening.messages and upstream.count("tools/call") == 3)
+    expiring = clock.monotonic() + (expires_at - clock.now()).total_seconds()
+    every = [following, listening, *calls, batch]
+    assert clock.monotonic() < expiring, "the machine is too slow for this test"
+    for each in every:
+        each.wait()
+    assert all(0 <= each.ended - expiring <= CUT_SECONDS for each in every)
+    assert [each.messages[-1]["error"]["code"] for each in (listening, *calls, batch)] == [-31401] * 4
+    assert [each.status for each in every] == [200, 200, 401, 401, 401]
+    refused = modern.call("demo__echo")
+    refused.wait()
+    assert refused.status == 401

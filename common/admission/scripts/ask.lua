@@ -25,8 +25,8 @@
 -- have begun, not at each request, since it costs as much as the check itself.
 --
 -- The answer, packed: verdict, what to load (1 token, 2 workspace), snapshot version, limit, remaining places (-1: not
--- counted), µs until it would fit, µs now; then the token's reference. Verdicts are numbered as in records.py. Once a
--- session is found the answer is a pair: that, and the session's state.
+-- counted), µs until it would fit, µs now, the token's expiry in µs (0: never); then the token's reference. Verdicts are
+-- numbered as in records.py. Once a session is found the answer is a pair: that, and the session's state.
 
 local OK, AGAIN, LOAD, DEAD, CLOSING, EXPIRED, GONE, FROZEN, LIMITED, QUOTA, TOO_LARGE = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 local NO_SESSION = 11
@@ -35,10 +35,10 @@ local entries = redis.call('MGET', KEYS[1], KEYS[2])
 local token, workspace = entries[1] or '', entries[2] or ''
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local version, limit, ref, session = 0, 0, '', nil
+local version, limit, expires, ref, session = 0, 0, 0, '', nil
 
 local function answer(verdict, loads, remaining, wait)
-  local packed = struct.pack('<BBi8i4i4i8i8', verdict, loads, version, limit, remaining, wait, now) .. ref
+  local packed = struct.pack('<BBi8i4i4i8i8i8', verdict, loads, version, limit, remaining, wait, now, expires) .. ref
   return session and { packed, session } or packed
 end
 
@@ -54,7 +54,8 @@ elseif workspace_state == '' or workspace_state == 'L' or workspace:sub(1, 8) ~=
 end
 if loads > 0 then return answer(LOAD, loads, -1, 0) end
 
-local own_limit, expires, _, rest = struct.unpack('<i4i8i8', token, 10)
+local own_limit, _, rest
+own_limit, expires, _, rest = struct.unpack('<i4i8i8', token, 10)
 if expires > 0 and now >= expires then return answer(EXPIRED, 0, -1, 0) end
 if workspace_state == 'G' then return answer(GONE, 0, -1, 0) end
 local quota_until

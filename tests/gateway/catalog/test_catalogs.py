@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 from gevent.event import Event
 
 from common import clock
@@ -12,6 +13,7 @@ from gateway.catalog.listings import HOLD_SECONDS
 from gateway.directory.snapshots import Server, Snapshot
 from gateway.places import Place
 from gateway.protocol.methods import Kind
+from gateway.protocol.subscriptions import MAX_URIS
 from gateway.signals import Changed
 from tests.gateway.greenlets import until
 from upstream.faults import UpstreamFault
@@ -202,3 +204,31 @@ def test_what_leads_nowhere_is_looked_for_once_more_and_who_is_away_is_named():
     found, _ = servers.catalogs.look_up(both, "prod", (Kind.TOOLS,), "a__x")
     assert found is not None
     assert (found.server, found.name) == (A, "x")
+
+
+def a_template(literal: str) -> bytes:
+    return b'{"uriTemplate":"x://%b","name":"t"}' % literal.encode()
+
+
+def test_each_resource_s_server_is_found_and_what_nobody_offers_is_left_out():
+    servers = Servers()
+    both = a_snapshot(A, B)
+    servers.lists = {name: lambda name=name: Items([a_template(name + "/{n}")]) for name in ("a", "b")}
+    owners = servers.catalogs.find_owners(both, "prod", ["x://b/1", "x://c/1", "x://a/1"])
+    assert list(owners.items()) == [("x://b/1", B), ("x://a/1", A)]
+
+
+def test_many_resources_looked_for_among_many_templates_hold_nobody_up():
+    servers = Servers()
+    hostile = [a_template(("{+a}" + "a" * 50) * 31 + f"{{+b}}!{number}") for number in range(9_000)]
+    servers.lists["a"] = lambda: Items(hostile)
+    one = a_snapshot(A)
+    uris = [f"x://{'a' * 1_000}{number}" for number in range(MAX_URIS)]
+    servers.catalogs.find_owner(one, "prod", uris[0])  # the lists are there
+    looking = gevent.spawn(servers.catalogs.find_owners, one, "prod", uris)
+    longest, last = 0.0, clock.monotonic()
+    while not looking.ready():
+        gevent.sleep(0)
+        longest, last = max(longest, clock.monotonic() - last), clock.monotonic()
+    assert looking.get() == {}
+    assert longest < 0.25

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from gateway.catalog.merge import PAGE_ITEMS, Merged, Route, merge
+from gateway.catalog.merge import MAX_TEMPLATES, PAGE_ITEMS, Merged, Route, merge
 from gateway.directory.snapshots import Server
 from gateway.protocol.methods import Kind
 from upstream.eras import Era
@@ -89,3 +89,18 @@ def test_a_template_finds_the_owner_of_its_uris(template: str, uri: str, fits: b
     merged = merge(Kind.TEMPLATES, [(server("a"), [json.dumps({"uriTemplate": template, "name": "n"}).encode()])])
     assert (merged.find(uri) is not None) is fits
     assert merged.find(template) is not None
+
+
+def test_of_each_server_so_many_templates_stand_for_uris_and_all_are_listed():
+    def template(name: str, number: int) -> bytes:
+        return json.dumps({"uriTemplate": f"{name}{number}://{{x}}", "name": "n"}).encode()
+
+    greedy, modest = server("a"), server("b")
+    too_long = json.dumps({"uriTemplate": "long://{x}" + "y" * 2048, "name": "n"}).encode()
+    offered = [too_long, *(template("g", number) for number in range(MAX_TEMPLATES + 1))]
+    merged = merge(Kind.TEMPLATES, [(greedy, offered), (modest, [template("m", 0)])])
+    assert sum(len(json.loads(page)) for page in merged.pages[Era.LEGACY]) == MAX_TEMPLATES + 3
+    assert merged.find("long://1" + "y" * 2048) is None
+    assert merged.find(f"g{MAX_TEMPLATES - 1}://1") == Route(greedy, f"g{MAX_TEMPLATES - 1}://1")
+    assert merged.find(f"g{MAX_TEMPLATES}://1") is None
+    assert merged.find("m0://1") == Route(modest, "m0://1")

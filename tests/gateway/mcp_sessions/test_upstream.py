@@ -1,5 +1,6 @@
 """Of the sessions that processes open with one server one is kept, and everybody goes on with that."""
 
+import resource
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,14 +11,14 @@ import pytest
 from redis import Redis
 
 from common.admission.line import connect
-from gateway.mcp_sessions.upstream import KEPT_MS, StoredSessions
+from gateway.mcp_sessions.upstream import KEPT_MS, SessionStores, StoredSessions
 from tests.real.valkey import RealValkey
 from tests.waiting import until
 from upstream.parties import NOBODY, Kept, Party
 
 DANA = Party("dana", b'{"elicitation":{}}')
-FIRST = Kept("one!~", "2025-11-25", b'{"name": "a server", "era": "legacy"}')
-SECOND = Kept("two", "2025-06-18", b"{}")
+FIRST = Kept("one!~", b'{"name": "a server", "era": "legacy"}')
+SECOND = Kept("two", b"{}")
 PLACE = ("demo", "prod", "a server")
 
 
@@ -29,7 +30,7 @@ def client(redis_url: str) -> Iterator[Redis]:
 
 @pytest.fixture
 def store(client: Redis) -> StoredSessions:
-    return StoredSessions(client, *PLACE)
+    return SessionStores(client).make(*PLACE)
 
 
 def life_ms(client: Redis) -> int:
@@ -37,16 +38,27 @@ def life_ms(client: Redis) -> int:
     return client.pttl(key)  # type: ignore[return-value]  # as above
 
 
+def test_making_the_store_of_an_upstream_opens_no_file(client: Redis):
+    stores = SessionStores(client)
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, allowed[1]))
+    try:
+        store = stores.make(*PLACE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
+    assert store.keep(DANA, FIRST, None) == FIRST
+
+
 def test_what_one_process_keeps_another_finds(store: StoredSessions, client: Redis):
     assert store.find(DANA) is None
     assert store.keep(DANA, FIRST, None) == FIRST
-    assert StoredSessions(client, *PLACE).find(DANA) == FIRST
+    assert SessionStores(client).make(*PLACE).find(DANA) == FIRST
 
 
 @pytest.mark.parametrize("place", [("other", *PLACE[1:]), ("demo", "test", PLACE[2]), ("demo", "prod", "another")])
 def test_it_is_found_at_its_own_server_only(store: StoredSessions, client: Redis, place: tuple[str, str, str]):
     store.keep(DANA, FIRST, None)
-    assert StoredSessions(client, *place).find(DANA) is None
+    assert SessionStores(client).make(*place).find(DANA) is None
 
 
 @pytest.mark.parametrize("party", [NOBODY, Party("erik", DANA.capabilities), Party("dana"), Party("", b"[]")])
@@ -62,11 +74,11 @@ def test_of_many_that_are_opened_at_once_all_use_one(redis_url: str):
 
     def open_again_and_again(number: int) -> list[Kept]:
         with connect(redis_url) as client:
-            store, used = StoredSessions(client, *PLACE), []
+            store, used = SessionStores(client).make(*PLACE), []
             for turn in range(rounds):
                 before = used[-1].session_id if used else None
                 barrier.wait()
-                used.append(store.keep(DANA, Kept(f"{number}-{turn}", "2025-11-25", b"{}"), before))
+                used.append(store.keep(DANA, Kept(f"{number}-{turn}", b"{}"), before))
             return used
 
     with ThreadPoolExecutor(processes) as pool:

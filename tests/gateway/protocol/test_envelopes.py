@@ -1,13 +1,15 @@
 """What crosses between the eras gains or loses members, and keeps every other byte."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 from msgspec import Raw
 
-from gateway.protocol.envelopes import render_result, render_tool
-from gateway.protocol.jsonrpc import decode_members
+from gateway.protocol.envelopes import questions_of_error, render_result, render_tool
+from gateway.protocol.jsonrpc import decode_members, encode
+from gateway.protocol.questions import MAX_QUESTION_BYTES, MAX_QUESTIONS
 from upstream.eras import META_SERVER, Era
 
 SERVER = Raw(b'{"name":"stoa"}')
@@ -81,3 +83,48 @@ def test_a_modern_client_is_not_told_of_tasks():
     definition = render_tool(tool(execution={"taskSupport": "optional"}), name="t", client=Era.MODERN)
     assert definition is not None
     assert "execution" not in json.loads(definition)
+
+
+def wants_opened(*addresses: Any, code: int = -32042) -> Raw:
+    """A server's error that asks for these addresses to be opened first."""
+    return Raw(json.dumps({"code": code, "message": "open", "data": {"elicitations": addresses}}).encode())
+
+
+def test_addresses_to_be_opened_first_are_a_question_of_the_modern_era():
+    address = {"mode": "url", "url": "https://x.test/", "message": "Sign in", "elicitationId": "e", "big": 10**30}
+    result = questions_of_error(wants_opened(address, {"url": "https://y.test/"}))
+    assert result is not None
+    assert json.loads(encode(result)) == {
+        "resultType": "input_required",
+        "inputRequests": {
+            "address-1": {
+                "method": "elicitation/create",
+                "params": {"mode": "url", "url": "https://x.test/", "message": "Sign in", "big": 10**30},
+            },
+            "address-2": {"method": "elicitation/create", "params": {"mode": "url", "url": "https://y.test/"}},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Raw(b"{"),
+        Raw(b'{"code":-32042}'),
+        wants_opened(),
+        wants_opened("x"),
+        wants_opened({"url": "https://x.test/"}, code=-32000),
+        wants_opened(*[{"url": "https://x.test/"}] * (MAX_QUESTIONS + 1)),
+        wants_opened({"url": "x" * MAX_QUESTION_BYTES}),
+    ],
+    ids=["no-json", "none-named", "none", "no-object", "another-code", "too-many", "too-long"],
+)
+def test_any_other_error_asks_nothing(error: Raw):
+    assert questions_of_error(error) is None
+
+
+def test_a_flood_of_addresses_holds_nobody_up():
+    flood = b'{"code":-32042,"data":{"elicitations":[' + b",".join([b"{}"] * 2_500_000) + b"]}}"
+    began = time.process_time()
+    assert questions_of_error(Raw(flood)) is None
+    assert time.process_time() - began < 0.25

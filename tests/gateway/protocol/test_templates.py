@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from gateway.protocol.templates import Template
+from gateway.protocol.templates import MAX_EXPRESSIONS, MAX_LENGTH, Template
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,28 @@ from gateway.protocol.templates import Template
     ],
 )
 def test_a_template_stands_for_these_uris(template: str, uri: str, fits: bool):
-    assert Template.parse(template).fits(uri) is fits
+    parsed = Template.parse(template)
+    assert parsed is not None
+    assert parsed.fits(uri) is fits
 
 
 def test_a_hostile_template_takes_no_longer():
-    template = Template.parse("x://" + "{a}a" * 500 + "{b}!")
+    template = Template.parse("x://" + ("{a}" + "a" * 50) * (MAX_EXPRESSIONS - 1) + "{b}!")
+    assert template is not None
     began = time.process_time()
-    assert not template.fits("x://" + "a" * 50_000)
+    for _ in range(100):
+        assert not template.fits("x://" + "a" * 50_000)
     assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("template", "stands"),
+    [
+        ("x://{a}" + "b" * (MAX_LENGTH - 7), True),
+        ("x://{a}" + "b" * (MAX_LENGTH - 6), False),
+        ("x://" + "{a}/" * MAX_EXPRESSIONS, True),
+        ("x://" + "{a}/" * (MAX_EXPRESSIONS + 1), False),
+    ],
+)
+def test_what_is_longer_than_anybody_needs_stands_for_nothing(template: str, stands: bool):
+    assert (Template.parse(template) is not None) is stands
