@@ -1,8 +1,9 @@
 """Breaker: a server that keeps failing is left alone for a moment.
 
-Rule: only faults of availability count, five in a row; whatever the server answers closes it. While
-it is open, calls fail at once and say when it is tried again; one call at a time tries. An open
-breaker costs a plain call nothing more than an attribute.
+Rule: only faults that say the server is not there count, five in a row; whatever it answers closes it. A server that
+was reached and took its time says neither: one slow tool, called by one token, must not keep all others from it. While
+it is open, calls fail at once and say when it is tried again; one call at a time tries. A closed breaker costs a plain
+call nothing more than an attribute.
 """
 
 import math
@@ -12,8 +13,8 @@ from common.clock import monotonic
 from upstream.faults import UpstreamFault
 
 FAULTS_IN_A_ROW = 5
-# The server had no chance to answer, or did not use it.
-OF_AVAILABILITY = frozenset({"dns", "refused", "reset", "server_error", "timeout", "tls"})
+# Beside them the `timeout` of a connection that was not made in time.
+OF_ABSENCE = frozenset({"dns", "refused", "reset", "server_error", "tls"})
 FIRST_REST_SECONDS = 0.5
 MOST_REST_SECONDS = 4.0  # a server that is back is in use again within five seconds
 # A try that has no verdict after this long, as a slow tool has none, does not keep the next from being made.
@@ -41,9 +42,9 @@ class Breaker:
             if self._in_a_row:
                 self._close()
         elif isinstance(error, UpstreamFault):
-            if error.code in OF_AVAILABILITY:
+            if error.code in OF_ABSENCE or error.is_unreached:
                 self._count()
-            else:
+            elif error.code != "timeout":
                 self._close()
 
     def _let_one_try(self) -> None:

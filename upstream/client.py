@@ -1,12 +1,10 @@
 """Upstream: one server, as one workspace's credentials speak to it.
 
-Rule: a request is sent once. The only second sending is to a legacy server that answered 404 to our
-session, which means that it did not look at the request. Keep an Upstream as long as its target
-stays the same: it holds the connections, the sessions and the verdict on the era. Never share one
-between workspaces.
+Rule: a request is sent again only to a legacy server that answered 404 to our session, which means that it did not
+look at the request, and MAX_FORGOTTEN times at most. Keep an Upstream as long as its target stays the same: it holds
+the connections, the sessions and the verdict on the era. Never share one between workspaces.
 """
 
-import math
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,9 +21,10 @@ from upstream.eras import META_LOG_LEVEL, REQUEST_CODES, UNSUPPORTED_VERSION, Er
 from upstream.faults import UpstreamFault
 from upstream.levels import rank_of
 from upstream.lists import LISTS, Items, read_pages
-from upstream.opening import VERDICT_SECONDS, Opened, Opener, Session
+from upstream.opened import VERDICT_SECONDS, Opened, Session
+from upstream.opening import Opener
 from upstream.parties import NOBODY, Party, SessionStore
-from upstream.posts import StreamLine, give_up, post
+from upstream.posts import POST_SECONDS, StreamLine, give_up, post
 from upstream.requests import (
     Message,
     Phrasebook,
@@ -87,13 +86,13 @@ class Upstream:
         """Raises UpstreamFault for a URL or a header that is not allowed; connects to nothing."""
         self._target = target
         self._lane = pool.lane(target)
+        self._streams = pool.lane(target)
         self._authority = self._lane.place.authority
         self._phrasebook = Phrasebook(target, self._lane.place, client_name, client_version)
         opener = Opener(self._lane, self._phrasebook)
         self._sessions = Sessions(opener, self._authority, store)
-        self._watcher = Watcher(self._lane, self._phrasebook, opener)
+        self._watcher = Watcher(self._lane, self._streams, self._phrasebook, opener)
         self._breaker = Breaker(self._authority)
-        self._lists_not_before = 0.0
 
     def open(self, timeout: float | None = None) -> Opened:
         """What the server says of itself, asked for at most once an hour."""
@@ -106,29 +105,16 @@ class Upstream:
     def list_items(self, method: str, timeout: float | None = None) -> Items:
         """All pages of one of the LISTS; nothing where the server does not claim to have any.
 
-        Raises UpstreamFault; `rate_limited` at once for as long as the server has asked to be left alone.
+        Raises UpstreamFault.
         """
         deadline = self._deadline(timeout)
-        wait = self._lists_not_before - monotonic()
-        if wait > 0:
-            raise UpstreamFault(
-                "rate_limited",
-                f"{self._authority} has had too many requests (429). Try again in {math.ceil(wait)} s.",
-                retry_after=math.ceil(wait),
-            )
-        try:
-            capability, _ = LISTS[method]
-            if capability != "tools":
-                with self._breaker:
-                    opened = self._sessions.current(NOBODY, deadline).opened
-                if not opened.can(capability):
-                    is_modern = opened.era is Era.MODERN
-                    return Items([], int(VERDICT_SECONDS * 1000) if is_modern else 0, is_public=is_modern)
-            return read_pages(method, lambda params: self._call(Asked(method, params), deadline), self._authority)
-        except UpstreamFault as fault:
-            if fault.code == "rate_limited" and fault.retry_after:
-                self._lists_not_before = monotonic() + fault.retry_after
-            raise
+        capability, _ = LISTS[method]
+        if capability != "tools":
+            with self._breaker:
+                opened = self._sessions.current(NOBODY, deadline).opened
+            if not opened.can(capability):
+                return Items([], int(VERDICT_SECONDS * 1000) if opened.era is Era.MODERN else 0)
+        return read_pages(method, lambda params: self._call(Asked(method, params), deadline), self._authority)
 
     def call(
         self,
@@ -158,12 +144,7 @@ class Upstream:
         """Tell a legacy server something in this party's session; nothing where none is open. Raises UpstreamFault."""
         session = self._sessions.find(party)
         if session is not None and session.opened.era is Era.LEGACY:
-            post(self._lane, session, render_notification(method, params))
-
-    def find_session(self, party: Party) -> bool:
-        """Whether this party has a session of its own with a legacy server, opened here or by another process."""
-        session = self._sessions.find(party)
-        return session is not None and session.opened.era is Era.LEGACY
+            post(self._lane, session, render_notification(method, params), monotonic() + POST_SECONDS)
 
     def watch(self, uris: frozenset[str] = frozenset(), timeout: float = WATCH_OPEN_SECONDS) -> Watch:
         """Hear of changes of the server's lists and of these resources; returns when the server listens to us.
@@ -190,12 +171,11 @@ class Upstream:
         self._sessions.forget(session)
         return self._watcher.follow(self._sessions.current(party, deadline), deadline)
 
-    def end(self, party: Party) -> None:
-        """End this party's session, wherever it was opened; at most two seconds long."""
-        self._sessions.end(party)
-
     def end_principal(self, principal: str) -> None:
-        """End the sessions that are kept for this principal here, whatever its capabilities."""
+        """End the sessions that are kept for this principal here, whatever its capabilities; two seconds each at most.
+
+        Wherever they were opened: other processes do not go on with them.
+        """
         for party in self._sessions.parties():
             if party.principal == principal:
                 self._sessions.end(party)
@@ -212,6 +192,7 @@ class Upstream:
         """End the sessions that no other process uses, at most two seconds long, and close what is idle."""
         self._sessions.close()
         self._lane.close()
+        self._streams.close()
 
     def _deadline(self, timeout: float | None) -> float:
         return monotonic() + (self._target.timeout if timeout is None else timeout)

@@ -32,9 +32,18 @@ MAY_HAVE_RUN = "The call may have run: check before you call it again."
 
 
 class UpstreamFault(Exception):
-    """`retry_after` is in seconds, as the server asked; None when it did not."""
+    """`retry_after` is in seconds, as the server asked; None when it did not. `is_unreached`: the time ran out before
+    there was a connection."""
 
-    def __init__(self, code: str, sentence: str, *, may_have_run: bool = False, retry_after: int | None = None):
+    def __init__(
+        self,
+        code: str,
+        sentence: str,
+        *,
+        may_have_run: bool = False,
+        retry_after: int | None = None,
+        is_unreached: bool = False,
+    ):
         if code not in CODES:
             raise ValueError(f"unknown fault code {code}")
         super().__init__(sentence)
@@ -42,6 +51,7 @@ class UpstreamFault(Exception):
         self.sentence = sentence
         self.may_have_run = may_have_run
         self.retry_after = retry_after
+        self.is_unreached = is_unreached
 
     @property
     def call_sentence(self) -> str:

@@ -1,7 +1,7 @@
 """Lists: all pages of what a server offers, and for how long they hold.
 
 Rule: items pass byte for byte; a list without end, in a circle or of another shape is a fault. A
-list holds as long as the shortest-lived of its pages, and is public when all of them are.
+list holds as long as the shortest-lived of its pages.
 """
 
 from collections.abc import Callable
@@ -31,25 +31,23 @@ _NULL = msgspec.Raw(b"null")
 
 
 class Items(NamedTuple):
-    """`ttl_ms`: for how long the server calls them fresh; `is_public`: whether they are the same for everybody."""
+    """`ttl_ms`: for how long the server calls them fresh."""
 
     items: list[bytes]
     ttl_ms: int = 0
-    is_public: bool = False
 
 
 class _Hints(msgspec.Struct):
     """MCP 2026-07-28 server/utilities/caching; a legacy server gives none."""
 
     ttlMs: int = 0
-    cacheScope: str = "private"
 
 
 def read_pages(method: str, ask: Callable[[Message], Reply], authority: str) -> Items:
     """All pages of one of the LISTS; `ask` gets the params of each. Raises UpstreamFault."""
     capability, member = LISTS[method]
     items: list[bytes] = []
-    ttl_ms, is_public = MAX_TTL_MS, True
+    ttl_ms = MAX_TTL_MS
     seen: set[str] = set()
     params: Message = {}
     size = 0
@@ -59,11 +57,10 @@ def read_pages(method: str, ask: Callable[[Message], Reply], authority: str) -> 
         items += page
         size += sum(map(len, page))
         ttl_ms = min(ttl_ms, max(0, hints.ttlMs) if reply.era is Era.MODERN else 0)
-        is_public = is_public and reply.era is Era.MODERN and hints.cacheScope == "public"
         if len(items) > MAX_ITEMS or size > MAX_LIST_BYTES:
             raise _fault("too_large", f"lists more {capability} than can be taken in", authority)
         if cursor is None:
-            return Items(items, ttl_ms, is_public)
+            return Items(items, ttl_ms)
         if cursor in seen:
             raise _fault("not_mcp", f"lists its {capability} in a circle", authority)
         seen.add(cursor)

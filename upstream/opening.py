@@ -4,23 +4,22 @@ Rule: a verdict comes only from an answer that proves it; a refusal or a fault d
 Keeps nothing itself: `sessions.py` does.
 """
 
-import math
-import threading
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import suppress
 
 import msgspec
 
 from common.clock import monotonic
 from upstream.answers import content_type, read_reply
-from upstream.eras import LEGACY_VERSIONS, META_SERVER, MODERN_VERSION, Discovery, Era, judge_discovery
+from upstream.eras import LEGACY_VERSIONS, MODERN_VERSION, Discovery, judge_discovery
 from upstream.faults import UpstreamFault
-from upstream.levels import UNSET
+from upstream.opened import Opened, Session, read_discovered, read_initialized
 from upstream.parties import NOBODY, Party
+from upstream.posts import FAREWELL_SECONDS, post, request
 from upstream.requests import (
     Phrasebook,
     modern_lines,
     new_request_id,
-    render_legacy,
     render_modern,
     render_notification,
     render_post,
@@ -28,53 +27,7 @@ from upstream.requests import (
 from upstream.statuses import fault_of_status
 from upstream.wire import Lane
 
-VERDICT_SECONDS = 3600.0  # servers learn the newer era by an update, and nothing tells us
 MAX_SESSION_ID = 1024
-MAX_NAME = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a server said of itself. `capabilities` is raw JSON; the texts are the server's own, untrusted."""
-
-    era: Era
-    protocol_version: str
-    name: str = ""
-    version: str = ""
-    instructions: str | None = None
-    capabilities: bytes = b"{}"
-
-    def can(self, capability: str, feature: str = "") -> bool:
-        """Whether the server claims this one of its capabilities, and that feature of it."""
-        try:
-            claimed = msgspec.json.decode(self.capabilities, type=dict[str, msgspec.Raw])
-            if capability not in claimed or not feature:
-                return capability in claimed
-            return msgspec.json.decode(claimed[capability], type=dict[str, object]).get(feature) is True
-        except msgspec.DecodeError:
-            return False
-
-
-class Session:
-    """How to go on speaking to it: `head` begins each POST, `session_id` only some legacy servers give.
-
-    `streams` are the ids of what is under way in it as a stream, `level` is how verbose it was set;
-    `is_resumed`: another process has opened it.
-    """
-
-    __slots__ = ("head", "is_resumed", "level", "leveling", "opened", "party", "session_id", "stale_at", "streams")
-
-    def __init__(self, party: Party, opened: Opened, head: bytes, session_id: str | None):
-        self.party = party
-        self.opened = opened
-        self.head = head
-        self.session_id = session_id
-        # With an id the server says itself when it is over.
-        self.stale_at = math.inf if session_id is not None else monotonic() + VERDICT_SECONDS
-        self.is_resumed = False
-        self.streams: set[str] = set()
-        self.level = UNSET
-        self.leveling = threading.Lock()
 
 
 class Opener:
@@ -98,35 +51,23 @@ class Opener:
             raise fault
         discovery = judge_discovery(status, answer)
         if discovery is Discovery.MODERN:
-            return Session(NOBODY, _read_discovered(answer), head, None)
+            return Session(NOBODY, read_discovered(answer), head, None)
         return fault if discovery is Discovery.UNDECIDED else None
 
     def initialize(self, party: Party, deadline: float) -> Session:
         """A legacy session that declares what this party can do."""
-        authority = self._lane.place.authority
-        request_id = new_request_id()
+        lane, authority = self._lane, self._lane.place.authority
         params = {
             "protocolVersion": msgspec.Raw(msgspec.json.encode(LEGACY_VERSIONS[0])),
             "capabilities": msgspec.Raw(party.capabilities),
             "clientInfo": self._phrasebook.client,
         }
-        post = render_post(
-            self._phrasebook.post_head(None, None), render_legacy(request_id, "initialize", params, None)
-        )
-        connection = self._lane.ask(post, deadline)
-        headers = connection.headers
-        message = read_reply(connection, request_id, deadline).response()
+        message, headers = request(lane, self._phrasebook.post_head(None, None), "initialize", params, deadline)
         session_id = _read_session_id(headers, authority)
         if "error" in message:
             raise UpstreamFault("not_mcp", f"{authority} refused to open a session. Check that it is an MCP server.")
-        session = self.resume(party, _read_initialized(bytes(message["result"]), authority), session_id)
-        connection = self._lane.ask(
-            render_post(session.head, render_notification("notifications/initialized")), deadline
-        )
-        status, headers = connection.status, connection.headers
-        said = connection.read(deadline)
-        if status >= 300:
-            raise fault_of_status(status, headers, said, authority)
+        session = self.resume(party, read_initialized(bytes(message["result"]), authority), session_id)
+        post(lane, session, render_notification("notifications/initialized"), deadline)
         return session
 
     def resume(self, party: Party, opened: Opened, session_id: str | None) -> Session:
@@ -135,70 +76,17 @@ class Opener:
 
     def set_level(self, session: Session, level: str, deadline: float) -> None:
         """MCP 2025-11-25 server/utilities/logging. Raises UpstreamFault; a refusal is none."""
-        request_id = new_request_id()
         params = {"level": msgspec.Raw(msgspec.json.encode(level))}
-        body = render_legacy(request_id, "logging/setLevel", params, None)
-        read_reply(self._lane.ask(render_post(session.head, body), deadline), request_id, deadline).response()
+        request(self._lane, session.head, "logging/setLevel", params, deadline)
 
-    def leave(self, session: Session, deadline: float) -> None:
-        """Tell a server that keeps sessions that this one is over; it may not care. Raises UpstreamFault."""
-        if session.session_id is not None:
-            farewell = self._phrasebook.delete(session.opened.protocol_version, session.session_id)
-            self._lane.ask(farewell, deadline).read(deadline)
-
-
-class _Implementation(msgspec.Struct):
-    name: str = ""
-    version: str = ""
-
-
-class _Meta(msgspec.Struct):
-    server: _Implementation | None = msgspec.field(default=None, name=META_SERVER)
-
-
-class _Result(msgspec.Struct, rename="camel"):
-    protocol_version: str = ""
-    server_info: _Implementation | None = None
-    instructions: str | None = None
-    capabilities: msgspec.Raw = msgspec.Raw(b"{}")
-    meta: _Meta | None = msgspec.field(default=None, name="_meta")
-
-
-class _Answer(msgspec.Struct):
-    result: _Result
-
-
-def _read_discovered(answer: bytes) -> Opened:
-    try:
-        result = msgspec.json.decode(answer, type=_Answer).result
-    except msgspec.DecodeError:  # modern by its error: it tells nothing of itself
-        return Opened(Era.MODERN, MODERN_VERSION)
-    return _opened(Era.MODERN, MODERN_VERSION, result, (result.meta.server if result.meta else None))
-
-
-def _read_initialized(result_json: bytes, authority: str) -> Opened:
-    try:
-        result = msgspec.json.decode(result_json, type=_Result)
-    except msgspec.DecodeError:
-        raise UpstreamFault("invalid_json", f"{authority} opened with an answer that is not MCP.") from None
-    if result.protocol_version not in LEGACY_VERSIONS:
-        raise UpstreamFault(
-            "not_mcp", f"{authority} speaks MCP revision {result.protocol_version[:20]!r}, which is not supported."
-        )
-    return _opened(Era.LEGACY, result.protocol_version, result, result.server_info)
-
-
-def _opened(era: Era, version: str, result: _Result, server: _Implementation | None) -> Opened:
-    server = server or _Implementation()
-    capabilities = bytes(result.capabilities)
-    return Opened(
-        era=era,
-        protocol_version=version,
-        name=server.name[:MAX_NAME],
-        version=server.version[:MAX_NAME],
-        instructions=result.instructions,
-        capabilities=capabilities if capabilities.startswith(b"{") else b"{}",
-    )
+    def leave(self, sessions: Iterable[Session]) -> None:
+        """Tell a server that keeps sessions that these are over; it may not care. Two seconds at most for all."""
+        deadline = monotonic() + FAREWELL_SECONDS
+        with suppress(UpstreamFault):  # a server that does not take one farewell takes no other
+            for session in sessions:
+                if session.session_id is not None:
+                    farewell = self._phrasebook.delete(session.opened.protocol_version, session.session_id)
+                    self._lane.ask(farewell, deadline).read(deadline)
 
 
 def _read_session_id(headers: dict[bytes, bytes], authority: str) -> str | None:

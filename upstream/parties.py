@@ -21,7 +21,6 @@ class Kept(NamedTuple):
     """An open session as any process can go on with it; `opened` is for this package alone to read."""
 
     session_id: str
-    protocol_version: str
     opened: bytes
 
 

@@ -1,28 +1,53 @@
-"""Posts: answers, notifications, and that nobody waits any more.
+"""Posts: what we say to a server that is no call of anybody's.
 
 Rule: it goes out in the very session that it belongs to, whatever other one has been opened since.
 """
 
-import contextlib
 import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TypeVarTuple
+
+import msgspec
 
 from common.clock import monotonic
-from upstream.answers import content_type
+from upstream.answers import content_type, read_reply
 from upstream.connection import Connection
 from upstream.eras import Era
 from upstream.faults import UpstreamFault
-from upstream.opening import Session
-from upstream.requests import Phrasebook, render_notification, render_post
+from upstream.opened import Session
+from upstream.requests import Message, Phrasebook, new_request_id, render_legacy, render_notification, render_post
 from upstream.statuses import fault_of_status
 from upstream.wire import Lane
 
 POST_SECONDS = 10.0  # the server only has to take it
 FAREWELL_SECONDS = 2.0  # a courtesy: nobody waits long for it
 
+_Args = TypeVarTuple("_Args")
 
-def post(lane: Lane, session: Session, body: bytes, seconds: float = POST_SECONDS) -> None:
+
+def beside(do: Callable[[*_Args], object], *args: *_Args) -> None:
+    """Do it in a thread of its own, for somebody who has no time left; an UpstreamFault is nobody's concern then."""
+
+    def run() -> None:
+        with suppress(UpstreamFault):
+            do(*args)
+
+    threading.Thread(target=run, name="beside", daemon=True).start()
+
+
+def request(
+    lane: Lane, head: bytes, method: str, params: Mapping[str, msgspec.Raw], deadline: float
+) -> tuple[Message, dict[bytes, bytes]]:
+    """Ask a legacy server something of our own: its response, and the headers of that. Raises UpstreamFault."""
+    request_id = new_request_id()
+    connection = lane.ask(render_post(head, render_legacy(request_id, method, params, None)), deadline)
+    headers = connection.headers
+    return read_reply(connection, request_id, deadline).response(), headers
+
+
+def post(lane: Lane, session: Session, body: bytes, deadline: float) -> None:
     """Raises UpstreamFault when the server does not take it."""
-    deadline = monotonic() + seconds
     connection = lane.ask(render_post(session.head, body), deadline)
     status, headers = connection.status, connection.headers
     said = connection.read(deadline)
@@ -31,19 +56,10 @@ def post(lane: Lane, session: Session, body: bytes, seconds: float = POST_SECOND
 
 
 def give_up(lane: Lane, session: Session, request_id: str) -> None:
-    """Tell a legacy server that nobody waits any more; to a modern one the closed connection says it.
-
-    In a thread of its own: whoever gives up has no time left.
-    """
-    if session.opened.era is not Era.LEGACY:
-        return
-    body = render_notification("notifications/cancelled", {"requestId": request_id})
-
-    def tell() -> None:
-        with contextlib.suppress(UpstreamFault):
-            post(lane, session, body, FAREWELL_SECONDS)
-
-    threading.Thread(target=tell, name="cancel", daemon=True).start()
+    """Tell a legacy server that nobody waits any more; to a modern one the closed connection says it."""
+    if session.opened.era is Era.LEGACY:
+        body = render_notification("notifications/cancelled", {"requestId": request_id})
+        beside(post, lane, session, body, monotonic() + FAREWELL_SECONDS)
 
 
 class StreamLine:
@@ -59,7 +75,7 @@ class StreamLine:
         session.streams.add(request_id)
 
     def post(self, body: bytes) -> None:
-        post(self._lane, self._session, body)
+        post(self._lane, self._session, body, monotonic() + POST_SECONDS)
 
     @property
     def can_resume(self) -> bool:

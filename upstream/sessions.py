@@ -6,8 +6,6 @@ What is open is kept in the store too, so that other processes go on with it, an
 """
 
 import contextlib
-import threading
-from collections.abc import Iterable
 
 import msgspec
 
@@ -16,9 +14,10 @@ from upstream.eras import Era
 from upstream.faults import UpstreamFault
 from upstream.flights import Flight
 from upstream.levels import rank_of
-from upstream.opening import VERDICT_SECONDS, Opened, Opener, Session
+from upstream.opened import VERDICT_SECONDS, Opened, Session
+from upstream.opening import Opener
 from upstream.parties import Kept, Party, SessionStore
-from upstream.posts import FAREWELL_SECONDS
+from upstream.posts import beside
 
 MAX_PARTIES = 1000  # of one server; beyond it the one that was used longest ago has its session ended
 TOUCH_SECONDS = 300.0  # how often the store hears that a session is in use
@@ -117,7 +116,7 @@ class Sessions:
             return
         if self._store is not None:
             self._store.drop(party, session.session_id)
-        self._leave([session])
+        self._opener.leave([session])
 
     def is_held(self) -> bool:
         """Whether something is under way as a stream."""
@@ -141,12 +140,12 @@ class Sessions:
             elif self._store is not None and session is not None and session.session_id is not None:
                 self._touch(self._store, seat)
         if idle:
-            self._leave_beside(idle)
+            beside(self._opener.leave, idle)
 
     def close(self) -> None:
         """End all that no other process uses, at most two seconds long."""
         seats, self._seats, self._modern = self._seats, {}, None
-        self._leave(session for seat in seats.values() for session in self._retire(seat.session))
+        self._opener.leave(session for seat in seats.values() for session in self._retire(seat.session))
 
     def _fresh(self, seat: _Seat) -> Session | None:
         session = self._modern or seat.session
@@ -208,7 +207,7 @@ class Sessions:
         other = self._resume(seat.party, kept)
         if other is None:
             return session
-        self._leave_beside([session])
+        beside(self._opener.leave, [session])
         return other
 
     def _resume(self, party: Party, kept: Kept) -> Session | None:
@@ -224,7 +223,7 @@ class Sessions:
             free = [seat for seat in list(self._seats.values()) if seat.session is None or not seat.session.streams]
             oldest = min(free, key=lambda seat: seat.used_at, default=None)
             if oldest is not None and self._seats.pop(oldest.party, None) is not None:
-                self._leave_beside(self._retire(oldest.session))
+                beside(self._opener.leave, self._retire(oldest.session))
         return self._seats.setdefault(party, _Seat(party))
 
     def _level_of(self, session: Session) -> int:
@@ -247,20 +246,10 @@ class Sessions:
             return [session]
         return []
 
-    def _leave_beside(self, sessions: list[Session]) -> None:
-        """In a thread of its own: whoever is on his way waits for no farewell."""
-        threading.Thread(target=self._leave, args=(sessions,), name="farewell", daemon=True).start()
-
-    def _leave(self, sessions: Iterable[Session]) -> None:
-        deadline = monotonic() + FAREWELL_SECONDS
-        with contextlib.suppress(UpstreamFault):  # a server that does not take one farewell takes no other
-            for session in sessions:
-                self._opener.leave(session, deadline)
-
 
 def _render(session: Session) -> Kept:
     remembered = msgspec.json.encode(_Remembered(session.opened, session.level))
-    return Kept(session.session_id or "", session.opened.protocol_version, remembered)
+    return Kept(session.session_id or "", remembered)
 
 
 def _read(kept: Kept) -> _Remembered | None:

@@ -3,10 +3,10 @@
 Rule: silence is no fault, a peer that has vanished is one (TCP keepalive). A modern server is
 listened to by `subscriptions/listen`; a legacy one by a GET in a session of the watch's own, so that
 it takes no other's stream, or in the session of a party that is followed. What was not read is lost.
+Streams have a lane of their own: however many are open, calls have theirs.
 """
 
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -16,15 +16,15 @@ from upstream.answers import content_type, read_events, read_reply
 from upstream.connection import Connection, Deadline
 from upstream.eras import Era
 from upstream.faults import UpstreamFault
-from upstream.opening import Opened, Opener, Session
+from upstream.opened import Opened, Session
+from upstream.opening import Opener
 from upstream.parties import NOBODY
-from upstream.posts import FAREWELL_SECONDS, post
+from upstream.posts import POST_SECONDS, beside, post, request
 from upstream.requests import (
     Message,
     Phrasebook,
     modern_lines,
     new_request_id,
-    render_legacy,
     render_modern,
     render_post,
     render_response,
@@ -42,8 +42,6 @@ _PONG = {"result": msgspec.Raw(b"{}")}
 
 
 class Watch:
-    """`uris`: the resources of which the server has agreed to tell."""
-
     def __init__(
         self,
         lane: Lane,
@@ -52,11 +50,9 @@ class Watch:
         events: Iterator[Message],
         *,
         request_id: str,
-        uris: frozenset[str] = frozenset(),
-        leave: Opener | None = None,
+        leave: Callable[[list[Session]], None] | None = None,
     ):
-        """`leave` ends the session with the watch: it is the watch's own."""
-        self.uris = uris
+        """`lane` is for what is said to the server meanwhile; `leave` ends a session that is the watch's own."""
         self._lane = lane
         self._session = session
         self._connection = connection
@@ -92,7 +88,7 @@ class Watch:
 
     def answer(self, request_id: msgspec.Raw, outcome: Mapping[str, msgspec.Raw]) -> None:
         """Answer what the server has asked: `outcome` is its `result` or its `error`. Raises UpstreamFault."""
-        post(self._lane, self._session, render_response(request_id, outcome))
+        post(self._lane, self._session, render_response(request_id, outcome), monotonic() + POST_SECONDS)
 
     def close(self) -> None:
         """Whoever reads it is at the end then. Takes as long as the farewell to the server: two seconds at most."""
@@ -105,16 +101,16 @@ class Watch:
         else:
             self._connection.close()
         if self._leave is not None:
-            with suppress(UpstreamFault):  # a courtesy
-                self._leave.leave(self._session, monotonic() + FAREWELL_SECONDS)
+            self._leave([self._session])
 
 
 class Watcher:
     """Opens the watches of one server; each method raises UpstreamFault, `no_stream` where there is none to open
     and `stream_taken` where the session has one."""
 
-    def __init__(self, lane: Lane, phrasebook: Phrasebook, opener: Opener):
+    def __init__(self, lane: Lane, streams: Lane, phrasebook: Phrasebook, opener: Opener):
         self._lane = lane
+        self._streams = streams
         self._authority = lane.place.authority
         self._phrasebook = phrasebook
         self._opener = opener
@@ -129,7 +125,7 @@ class Watcher:
         params = {"notifications": msgspec.Raw(msgspec.json.encode(wanted))}
         body = render_modern(request_id, "subscriptions/listen", params, None, self._phrasebook.client, None)
         lines = modern_lines("subscriptions/listen", params, None)
-        connection = self._lane.ask(render_post(session.head, body, lines), deadline)
+        connection = self._streams.ask(render_post(session.head, body, lines), deadline)
         if connection.status != 200 or content_type(connection) != b"text/event-stream":
             with suppress(UpstreamFault):
                 read_reply(connection, request_id, deadline)
@@ -137,47 +133,44 @@ class Watcher:
         reading = Deadline(deadline)
         events = read_events(connection, reading)
         try:
-            honoured = self._read_acknowledgement(events)
+            self._require_acknowledgement(events)
             connection.keep_alive()
         except BaseException:  # also a greenlet that is killed here: nobody else would close it
             connection.close()
             raise
         reading.extend(WATCH_SECONDS)
-        return Watch(self._lane, session, connection, events, request_id=request_id, uris=uris & honoured)
+        return Watch(self._lane, session, connection, events, request_id=request_id)
 
     def stand_by(self, uris: frozenset[str], deadline: float) -> Watch:
         """At a legacy server, in a session of its own that declares nothing."""
         session = self._opener.initialize(NOBODY, deadline)
         try:
             self._require_news(session.opened, uris)
-            connection, events = self._get(session, deadline)
-            watch = Watch(
-                self._lane, session, connection, events, request_id=new_request_id(), uris=uris, leave=self._opener
-            )
-        except BaseException:  # as above, and in a thread of its own: who comes here may have no time left
-            threading.Thread(target=self._part, args=(session,), name="farewell", daemon=True).start()
+            watch = self.follow(session, deadline, self._opener.leave)
+        except BaseException:  # as above, and beside: who comes here may have no time left
+            beside(self._opener.leave, [session])
             raise
         try:
-            can_subscribe = session.opened.can("resources", "subscribe")
-            watch.uris = frozenset(uri for uri in uris if can_subscribe and self._subscribe(session, uri, deadline))
+            for uri in uris if session.opened.can("resources", "subscribe") else ():
+                params = {"uri": msgspec.Raw(msgspec.json.encode(uri))}
+                request(self._lane, session.head, "resources/subscribe", params, deadline)  # a refusal is no fault
         except BaseException:  # as above
-            threading.Thread(target=watch.close, name="farewell", daemon=True).start()
+            beside(watch.close)
             raise
         return watch
 
-    def follow(self, session: Session, deadline: float) -> Watch:
-        """At a legacy server, in a session that others use; `not_found` when the server no longer knows it."""
-        connection, events = self._get(session, deadline)
-        return Watch(self._lane, session, connection, events, request_id=new_request_id())
+    def follow(self, session: Session, deadline: float, leave: Callable[[list[Session]], None] | None = None) -> Watch:
+        """At a legacy server, in this session; `not_found` when the server no longer knows it.
 
-    def _get(self, session: Session, deadline: float) -> tuple[Connection, Iterator[Message]]:
-        """MCP 2025-11-25 basic/transports §Listening for Messages from the Server."""
+        MCP 2025-11-25 basic/transports §Listening for Messages from the Server.
+        """
         opened = session.opened
-        connection = self._lane.ask(self._phrasebook.get(opened.protocol_version, session.session_id), deadline)
+        connection = self._streams.ask(self._phrasebook.get(opened.protocol_version, session.session_id), deadline)
         status, headers = connection.status, connection.headers
         if status == 200 and content_type(connection) == b"text/event-stream":
             connection.keep_alive()
-            return connection, read_events(connection, Deadline(monotonic() + WATCH_SECONDS))
+            events = read_events(connection, Deadline(monotonic() + WATCH_SECONDS))
+            return Watch(self._lane, session, connection, events, request_id=new_request_id(), leave=leave)
         if status == 200:
             connection.close()  # whatever it is, it may be long
             raise self._no_stream()
@@ -188,23 +181,13 @@ class Watcher:
         is_forgotten = status == 404 and session.session_id is not None
         raise fault if status in (401, 403, 429) or status >= 500 or is_forgotten else self._no_stream()
 
-    def _subscribe(self, session: Session, uri: str, deadline: float) -> bool:
-        """Whether the server has agreed."""
-        request_id = new_request_id()
-        body = render_legacy(request_id, "resources/subscribe", {"uri": msgspec.Raw(msgspec.json.encode(uri))}, None)
-        connection = self._lane.ask(render_post(session.head, body), deadline)
-        return "result" in read_reply(connection, request_id, deadline).response()
-
-    def _read_acknowledgement(self, events: Iterator[Message]) -> frozenset[str]:
-        """The resources of which the server will tell."""
+    def _require_acknowledgement(self, events: Iterator[Message]) -> None:
+        """What the server agrees to tell of may be less than was wanted: nobody could do anything about that."""
         for message in events:
             if "method" not in message:
                 break
             if bytes(message["method"]) == _ACKNOWLEDGED:
-                try:
-                    return frozenset(msgspec.json.decode(message["params"], type=_Acknowledged).honoured())
-                except (KeyError, msgspec.DecodeError):
-                    return frozenset()
+                return
         raise self._no_stream()
 
     def _require_news(self, opened: Opened, uris: frozenset[str]) -> None:
@@ -213,20 +196,5 @@ class Watcher:
         if not tells_of_lists and not (uris and opened.can("resources", "subscribe")):
             raise self._no_stream()
 
-    def _part(self, session: Session) -> None:
-        with suppress(UpstreamFault):
-            self._opener.leave(session, monotonic() + FAREWELL_SECONDS)
-
     def _no_stream(self) -> UpstreamFault:
         return UpstreamFault("no_stream", f"{self._authority} does not tell of changes.")
-
-
-class _Filter(msgspec.Struct):
-    resourceSubscriptions: list[str] = []
-
-
-class _Acknowledged(msgspec.Struct):
-    notifications: _Filter = msgspec.field(default_factory=_Filter)
-
-    def honoured(self) -> list[str]:
-        return self.notifications.resourceSubscriptions

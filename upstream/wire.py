@@ -129,7 +129,7 @@ class Lane:
             if self._open >= self._pool.limits.open_connections:
                 raise UpstreamFault(
                     "rate_limited",
-                    f"Too many calls to {self.place.authority} are under way. Try again in a moment.",
+                    f"Too many connections to {self.place.authority} are in use. Try again in a moment.",
                     retry_after=1,
                 )
             self._open += 1
@@ -161,7 +161,7 @@ class Lane:
             if isinstance(error, ssl.SSLError):
                 raise self._tls_fault(error) from error
             if isinstance(error, TimeoutError):
-                raise self._fault("timeout", "did not finish the TLS handshake in time") from None
+                raise self._unreached("did not finish the TLS handshake in time") from None
             if isinstance(error, OSError):
                 raise self._fault("tls", "closed the connection during the TLS handshake") from error
             raise
@@ -178,7 +178,7 @@ class Lane:
             except OSError as error:
                 last = error
         if isinstance(last, TimeoutError):
-            raise self._fault("timeout", "did not accept a connection in time. Check that it is up and reachable")
+            raise self._unreached("did not accept a connection in time. Check that it is up and reachable")
         if isinstance(last, ConnectionRefusedError):
             raise self._fault("refused", "refused the connection. Check that it is running and that the port is right")
         raise self._fault("refused", "cannot be reached over the network. Check that it is up") from last
@@ -189,6 +189,9 @@ class Lane:
             advice = "Ask whoever runs it to replace it"
             return self._fault("tls", f"shows a certificate that cannot be trusted ({why}). {advice}")
         return self._fault("tls", "could not agree on a TLS connection. Check that it speaks https on this port")
+
+    def _unreached(self, what: str) -> UpstreamFault:
+        return UpstreamFault("timeout", f"{self.place.authority} {what}.", is_unreached=True)
 
     def _fault(self, code: str, what: str) -> UpstreamFault:
         return UpstreamFault(code, f"{self.place.authority} {what}.")

@@ -1,18 +1,24 @@
 """The breaker: a server that keeps failing is left alone, and found again as soon as it is back."""
 
+import socket
 import threading
 
+import msgspec
 import pytest
 
 from tests.threads import at_once
-from tests.upstream.servers import ECHO, Upstreams, text_of
+from tests.upstream.servers import ECHO, LOOPBACK, TLS, Upstreams, text_of
 from tests.waiting import until
 from upstream import fake_faults as faults
+from upstream.address import Address
 from upstream.breaker import FAULTS_IN_A_ROW
 from upstream.client import Upstream
 from upstream.fake import FakeUpstream
 from upstream.fake_turns import Act
 from upstream.faults import UpstreamFault
+from upstream.parties import Party
+from upstream.target import Target
+from upstream.wire import Pool
 
 
 def code_of(upstream: Upstream) -> str:
@@ -27,7 +33,7 @@ def codes_of(upstream: Upstream, count: int) -> list[str]:
     return [code_of(upstream) for _ in range(count)]
 
 
-UNAVAILABLE: dict[str, Act] = {"reset": faults.reset, "server_error": faults.status(503), "timeout": faults.hang}
+UNAVAILABLE: dict[str, Act] = {"reset": faults.reset, "server_error": faults.status(503)}
 
 
 @pytest.mark.parametrize("code", UNAVAILABLE)
@@ -132,3 +138,63 @@ def test_a_server_that_cannot_be_opened_is_left_alone_too(upstream_at: Upstreams
     with FakeUpstream() as gone:
         url = gone.url
     assert codes_of(upstream_at(url), 6) == ["refused"] * 5 + ["circuit_open"]
+
+
+def test_a_server_that_takes_no_connection_is_left_alone_too(fake: FakeUpstream) -> None:
+    """As a machine that drops what is sent to it: nothing comes back, not even a refusal."""
+
+    def connect(address: Address, timeout: float) -> socket.socket:
+        raise TimeoutError
+
+    upstream = Upstream(Target(fake.url), Pool(LOOPBACK, tls=TLS, connect=connect), "stoa", "1")
+    assert codes_of(upstream, 6) == ["timeout"] * 5 + ["circuit_open"]
+
+
+def test_a_server_that_shakes_no_hands_is_left_alone_too(upstream_at: Upstreams) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        upstream = upstream_at(f"https://127.0.0.1:{silent.getsockname()[1]}/mcp")
+        assert codes_of(upstream, 6) == ["timeout"] * 5 + ["circuit_open"]
+
+
+def test_slow_calls_keep_nobody_from_a_server_that_is_there(fake: FakeUpstream, upstream_at: Upstreams) -> None:
+    fake.offer("slow", faults.hang)
+    upstream = upstream_at(fake.url)
+    upstream.open()
+
+    def call(number: int) -> None:
+        if number:
+            with pytest.raises(UpstreamFault, match="did not answer in time"):
+                upstream.call("tools/call", {"name": msgspec.Raw(b'"slow"')}, timeout=0.3)
+        else:
+            until(lambda: fake.count("tools/call") > FAULTS_IN_A_ROW)
+            codes.extend(codes_of(upstream, 3))
+
+    codes: list[str] = []
+    at_once(FAULTS_IN_A_ROW * 2 + 1, call)
+    assert codes + codes_of(upstream, 3) == ["ok"] * 6
+
+
+def test_sessions_that_are_slow_to_open_keep_nobody_from_a_server_that_is_there(upstream_at: Upstreams) -> None:
+    with FakeUpstream("legacy") as fake:
+        upstream = upstream_at(fake.url)
+        upstream.open()
+        fake.always("initialize", faults.hang)
+
+        def call(_: int) -> None:
+            with pytest.raises(UpstreamFault, match="in time"):
+                upstream.call("tools/call", ECHO, timeout=0.3, party=Party("slow"))
+
+        at_once(FAULTS_IN_A_ROW * 2, call)
+        assert code_of(upstream) == "ok"
+
+
+def test_a_try_that_gets_no_answer_in_time_closes_nothing(fake: FakeUpstream, upstream_at: Upstreams) -> None:
+    upstream = upstream_at(fake.url)
+    upstream.open()
+    fake.always("tools/call", faults.reset)
+    codes_of(upstream, FAULTS_IN_A_ROW)
+    fake.always("tools/call", faults.hang)
+    until(lambda: code_of(upstream) == "timeout")
+    assert codes_of(upstream, 2) == ["circuit_open"] * 2
+    fake.always("tools/call", None)
+    until(lambda: code_of(upstream) == "ok", seconds=5)

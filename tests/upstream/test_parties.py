@@ -55,7 +55,6 @@ def test_a_modern_server_has_no_sessions_to_tell_apart(upstream_at: Upstreams) -
         for party in (ALICE, BOB):
             upstream.call("tools/call", ECHO, party=party).close()
         assert fake.count("server/discover") == 1
-        assert not upstream.find_session(ALICE)
 
 
 def test_a_server_that_gives_no_session_ids_is_opened_for_each(upstream_at: Upstreams) -> None:
@@ -123,19 +122,20 @@ def test_a_session_that_another_process_stored_may_be_forgotten_as_well(
 
 def test_what_is_stored_but_makes_no_sense_is_not_used(legacy: FakeUpstream, upstream_at: Upstreams) -> None:
     shelf = Shelf()
-    shelf.kept[ALICE] = Kept("of-another-time", "2025-11-25", b"gibberish")
+    shelf.kept[ALICE] = Kept("of-another-time", b"gibberish")
     upstream = upstream_at(legacy.url, store=shelf)
     assert [visit(upstream, ALICE), visit(upstream, ALICE)] == [1, 2]
 
 
-def test_ending_a_party_ends_its_session_wherever_it_was_opened(legacy: FakeUpstream, upstream_at: Upstreams) -> None:
+def test_ending_a_principal_ends_its_session_wherever_it_was_opened(
+    legacy: FakeUpstream, upstream_at: Upstreams
+) -> None:
     shelf = Shelf()
     here, there = upstream_at(legacy.url, store=shelf), upstream_at(legacy.url, store=shelf)
-    visit(there, ALICE)
-    assert here.find_session(ALICE)
-    assert not here.find_session(BOB)
-    here.end(ALICE)
-    here.end(BOB)
+    for upstream in (there, here):
+        visit(upstream, ALICE)
+    here.end_principal("alice")
+    here.end_principal("bob")
     assert (legacy.ended, shelf.kept) == (["session-1"], {})
     assert visit(there, ALICE) == 1
 

@@ -12,6 +12,7 @@ from tests.upstream.servers import ECHO, Upstreams, certificate
 from tests.waiting import until
 from upstream import fake_faults as faults
 from upstream.client import Upstream
+from upstream.connection import WireLimits
 from upstream.fake import FakeUpstream
 from upstream.fake_talk import ROOTS
 from upstream.faults import UpstreamFault
@@ -70,9 +71,7 @@ def test_a_change_of_a_list_is_heard(kind: str, live: FakeUpstream, upstream_at:
 
 def test_a_resource_is_heard_of_by_whoever_asked_for_it(live: FakeUpstream, upstream_at: Upstreams) -> None:
     upstream = upstream_at(live.url)
-    watch = upstream.watch(frozenset({A}))
-    assert watch.uris == {A}
-    heard, other = Heard(watch), Heard(upstream.watch())
+    heard, other = Heard(upstream.watch(frozenset({A}))), Heard(upstream.watch())
     until(lambda: len(live.live.open) == 2)
     live.live.update(B)
     live.live.update(A)
@@ -218,7 +217,7 @@ def test_a_modern_server_that_takes_a_subscription_back_ends_the_watch(upstream_
         heard.close()
 
 
-def test_only_what_the_server_agreed_to_is_counted_on(upstream_at: Upstreams) -> None:
+def test_a_server_may_agree_to_less_than_was_wanted_but_has_to_agree(upstream_at: Upstreams) -> None:
     def agree_to_nothing(turn: faults.Turn) -> None:
         turn.begin_stream()
         turn.write_message({"method": "notifications/subscriptions/acknowledged", "params": {"notifications": {}}})
@@ -232,20 +231,17 @@ def test_only_what_the_server_agreed_to_is_counted_on(upstream_at: Upstreams) ->
     with FakeUpstream("modern", live=True) as fake:
         fake.script("subscriptions/listen", agree_to_nothing, refuse)
         upstream = upstream_at(fake.url)
-        watch = upstream.watch(frozenset({A}))
-        assert watch.uris == frozenset()
-        watch.close()
+        upstream.watch(frozenset({A})).close()
         with pytest.raises(UpstreamFault) as raised:
             upstream.watch(frozenset({A}))
         assert raised.value.code == "no_stream"
 
 
-def test_a_resource_that_a_legacy_server_does_not_know_is_not_counted_on(upstream_at: Upstreams) -> None:
+def test_a_resource_that_a_legacy_server_does_not_know_keeps_nobody_from_the_others(upstream_at: Upstreams) -> None:
     with FakeUpstream("legacy", live=True) as fake:
         fake.script("resources/subscribe", lambda turn: turn.refuse(200, -32002, "no such resource"))
-        watch = upstream_at(fake.url).watch(frozenset({A, B}))
-        assert len(watch.uris) == 1
-        watch.close()
+        upstream_at(fake.url).watch(frozenset({A, B})).close()
+        assert fake.count("resources/subscribe") == 2
 
 
 def test_a_server_that_does_not_open_the_stream_in_time_is_a_fault(live: FakeUpstream, upstream_at: Upstreams) -> None:
@@ -274,6 +270,20 @@ def test_a_silent_watch_outlasts_every_timeout_of_a_call(live: FakeUpstream, ups
     live.live.change("tools")
     until(lambda: heard.messages)
     heard.close()
+
+
+def test_however_many_streams_are_open_calls_have_connections_of_their_own(
+    live: FakeUpstream, upstream_at: Upstreams
+) -> None:
+    upstream = upstream_at(live.url, limits=WireLimits(open_connections=2))
+    watches = [upstream.watch() for _ in range(2)]
+    with pytest.raises(UpstreamFault) as raised:
+        upstream.watch()
+    assert raised.value.code == "rate_limited"
+    upstream.call("tools/call", ECHO).close()
+    for watch in watches:
+        watch.close()
+    upstream.watch().close()
 
 
 def test_breaking_off_leaves_no_connection_open(live: FakeUpstream, upstream_at: Upstreams) -> None:
