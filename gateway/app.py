@@ -31,7 +31,7 @@ from gateway.stages.admit import admit
 from gateway.stages.answer import answer_locally
 from gateway.stages.authenticate import authenticate
 from gateway.stages.classify import classify, classify_bodiless, question_of
-from gateway.stages.converse import converse
+from gateway.stages.converse import converse, find_whole
 from gateway.stages.forward import forward
 from gateway.stages.heed import ROOTS_CHANGED, cancel, heed_notification, heed_reply
 from gateway.stages.initialize import begin_mcp_session, end_mcp_session, set_log_level
@@ -46,7 +46,7 @@ from gateway.stages.receive import (
     require_media_types,
 )
 from gateway.stages.record import record
-from gateway.stages.relay import relay, render_fault
+from gateway.stages.relay import relay, relay_whole, render_fault
 from gateway.stages.route import route
 from gateway.stages.split import Turns, split
 from gateway.stages.subscribe import subscribe
@@ -68,7 +68,8 @@ log = structlog.get_logger()
 
 class Gateway:
     def __init__(self, settings: GatewaySettings, boot: str, parts: Parts) -> None:
-        self._call_ids = (f"{boot}-{number:x}" for number in itertools.count(1))
+        self._boot = boot
+        self._numbers = itertools.count(1)
         self._origins = allowed_origins((settings.gateway_url, settings.portal_url, *settings.allowed_origins))
         self._parts = parts
         parts.board.on(Cancelled, partial(cancel, open_exchanges=parts.open_exchanges))
@@ -87,7 +88,7 @@ class Gateway:
             status, body = self._parts.health.answer(environ["PATH_INFO"])
             return self._send(Response(status, body), body, (), start_response)
         began_us = clock.now_us()
-        exchange = Exchange(environ, began_us, f"{began_us:x}-{next(self._call_ids)}")
+        exchange = Exchange(environ, began_us, f"{began_us:x}-{self._boot}-{next(self._numbers):x}")
         response = self._guard(exchange, self._answer)
         cors = cross_origin_headers(exchange, self._origins)
         if isinstance(response.body, bytes):
@@ -135,13 +136,13 @@ class Gateway:
             return self._heed(exchange, *posted.notifications, *posted.replies)
         if isinstance(posted, ClientReply) or posted.id is None:
             return self._heed(exchange, posted)
-        self._open(exchange, cost=1)
+        self._open(exchange, 1)
         return self._answer_request(exchange, posted.method)
 
-    def _open(self, exchange: Exchange, *, cost: int) -> None:
+    def _open(self, exchange: Exchange, cost: int) -> None:
         parts = self._parts
         parts.open_exchanges.enter(exchange)
-        admit(exchange, question_of(exchange, cost=cost), parts.admission, parts.snapshots)
+        admit(exchange, question_of(exchange, cost), parts.admission, parts.snapshots)
 
     def _answer_request(self, exchange: Exchange, method: str) -> Response:
         """The response to one request that has been admitted."""
@@ -169,6 +170,9 @@ class Gateway:
         try:
             if not parts.parked.resume(exchange):
                 forward(exchange, parts.upstreams, parts.attended)
+            whole = find_whole(exchange)
+            if whole is not None:
+                return relay_whole(exchange, whole)
             again = partial(forward, exchange, parts.upstreams, parts.attended)
             return relay(exchange, converse(exchange, parts.relayed, parts.parked, parts.watches, again))
         except UpstreamFault as fault:
@@ -178,7 +182,7 @@ class Gateway:
         """Several requests at once: all of them are admitted or none, and the answers come together."""
         exchange.is_call = any(message.method in CALLS for message in batch.requests)
         self._require_few(exchange, len(batch.notifications) + len(batch.replies))
-        self._open(exchange, cost=len(batch.requests))
+        self._open(exchange, len(batch.requests))
         for said in (*batch.notifications, *batch.replies):
             self._act_on(exchange, said)
         singles = split(exchange, batch.requests)
@@ -218,16 +222,16 @@ class Gateway:
             raise too_busy("Too many streams and sessions were opened or ended at once. Wait a moment.")
         if exchange.is_stream:
             require_event_stream(exchange)
-            self._open(exchange, cost=0)
+            self._open(exchange, 0)
             return open_get_stream(exchange, parts.streams, parts.watches, parts.session_streams)
-        self._open(exchange, cost=0)
+        self._open(exchange, 0)
         end_mcp_session(exchange, parts.mcp_sessions, parts.board)
         return Response(204, b"")
 
     def _heed(self, exchange: Exchange, *said: Message | ClientReply) -> Response:
         """What needs no answer is accepted, once the token has been judged."""
         self._require_few(exchange, len(said))
-        self._open(exchange, cost=0)
+        self._open(exchange, 0)
         for each in said:
             self._act_on(exchange, each)
         return Response(202, b"")
@@ -254,8 +258,9 @@ class Gateway:
         """The exchange is over: no cut reaches it any more, its reply is closed, its end is recorded."""
         parts = self._parts
         parts.open_exchanges.leave(exchange)
-        for relayed_id in exchange.asked.values():
-            parts.relayed.withdraw(relayed_id)
+        if exchange.asked:
+            for relayed_id in exchange.asked.values():
+                parts.relayed.withdraw(relayed_id)
         try:
             if exchange.reply is not None:
                 exchange.reply.close()

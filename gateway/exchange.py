@@ -61,6 +61,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_known",
         "answer",
         "asked",
         "began_us",
@@ -104,6 +105,7 @@ class Exchange:
         self.digest = b""
         self.body = b""
         self.message: Message | None = None
+        self._known: Known | None = None
         self.spoken: Spoken | None = None
         self.is_call = False
         self.is_stream = False  # it is open for as long as the client likes
@@ -160,16 +162,19 @@ class Exchange:
     def shed(self) -> None:
         """A stream may stay for hours: let go of what was posted for it."""
         self.body = b""
+        self._known = None
         if self.message is not None:
             self.message = self.message._replace(params={})
         if self.spoken is not None and self.spoken.meta is not None:
             kept = {key: raw.copy() for key, raw in self.spoken.meta.items() if key == META_CAPABILITIES}
             self.spoken = self.spoken._replace(meta=kept)
 
-    def begin_upstream(self) -> None:
-        """From here on its server has the time that it has for an answer."""
+    def begin_upstream(self) -> float:
+        """From here on its server has the time that it has for an answer, in seconds."""
+        timeout = self.call_timeout
         self.called_at = clock.monotonic()
-        self.deadline = self.called_at + self.call_timeout
+        self.deadline = self.called_at + timeout
+        return timeout
 
     @property
     def call_timeout(self) -> float:
@@ -181,9 +186,13 @@ class Exchange:
     @property
     def known(self) -> "Known":
         """What admission has learned, for the stages behind it."""
-        if self.message is None or self.spoken is None or self.answer is None or self.snapshot is None:
-            raise RuntimeError("A stage behind admission was reached without it.")
-        return Known(self.message, self.spoken, parse_caller(self.answer.ref), self.snapshot)
+        known = self._known
+        if known is None or known.snapshot is not self.snapshot:
+            if self.message is None or self.spoken is None or self.answer is None or self.snapshot is None:
+                raise RuntimeError("A stage behind admission was reached without it.")
+            known = Known(self.message, self.spoken, parse_caller(self.answer.ref), self.snapshot)
+            self._known = known  # several stages ask for it
+        return known
 
 
 class Known(NamedTuple):

@@ -17,10 +17,6 @@ from upstream.eras import Era
 _Key = tuple[str, bytes, bool]  # slug, digest, whether they are streams
 
 
-def _key_of(exchange: Exchange) -> _Key:
-    return exchange.slug, exchange.digest, exchange.is_stream
-
-
 class Cut(GreenletExit):
     """Raised inside an exchange that must end now: no fault, and nothing on the way may take it for one."""
 
@@ -38,7 +34,7 @@ class OpenExchanges:
 
     def enter(self, exchange: Exchange) -> None:
         """Refuses (429) when the token has too many under way."""
-        key = _key_of(exchange)
+        key = exchange.slug, exchange.digest, exchange.is_stream
         siblings = self._open.get(key)
         if siblings is None:
             siblings = self._open[key] = set()
@@ -55,7 +51,7 @@ class OpenExchanges:
         if exchange.greenlet is None:
             return
         exchange.greenlet = None
-        key = _key_of(exchange)
+        key = exchange.slug, exchange.digest, exchange.is_stream
         siblings = self._open[key]
         siblings.discard(exchange)
         if not siblings:

@@ -85,9 +85,9 @@ class ParkedCalls:
 
         Refusal for a state that does not open, or whose call is no longer kept.
         """
-        message = exchange.known.message
-        said = message.params.get(STATE)
-        if said is None:
+        message = exchange.message
+        said = message.params.get(STATE) if message is not None else None
+        if message is None or said is None:
             return False
         try:
             text = decode_string(said)

@@ -59,7 +59,7 @@ class Probe:
 
 
 class Asked(NamedTuple):
-    """One request as the caller of `Upstream.call` has put it."""
+    """One request; `Upstream.call` says what each member is."""
 
     method: str
     params: Mapping[str, msgspec.Raw]
@@ -137,7 +137,10 @@ class Upstream:
         is how much the caller wants to hear. Seconds for everything
         up to the last event. Raises UpstreamFault, also from the reply's events.
         """
-        asked = Asked(method, params, name, meta, capabilities, mirrored, party, log_level)
+        return self.ask(Asked(method, params, name, meta, capabilities, mirrored, party, log_level), timeout)
+
+    def ask(self, asked: Asked, timeout: float | None = None) -> Reply:
+        """As `call`, by whoever has put the request together."""
         return self._call(asked, self._deadline(timeout))
 
     def notify(self, party: Party, method: str, params: Mapping[str, object] | None = None) -> None:
@@ -198,8 +201,9 @@ class Upstream:
         return monotonic() + (self._target.timeout if timeout is None else timeout)
 
     def _call(self, asked: Asked, deadline: float) -> Reply:
+        sessions = self._sessions
         with self._breaker:
-            session = self._session(asked, deadline)
+            session = self._session(asked, deadline) if asked.log_level else sessions.current(asked.party, deadline)
             request_id = new_request_id()
             try:
                 connection = self._send(session, request_id, asked, deadline)

@@ -13,9 +13,9 @@ from common.sealing.keyring import Keyring
 from gateway.directory.credentials import open_headers
 from gateway.directory.snapshots import Server, Snapshot
 from gateway.exchange import Exchange
-from gateway.protocol.capabilities import relayable
+from gateway.protocol.capabilities import NONE, relayable
 from upstream.client import Upstream
-from upstream.parties import Party, SessionStore
+from upstream.parties import NOBODY, Party, SessionStore
 from upstream.target import Target
 from upstream.wire import Pool
 
@@ -54,7 +54,8 @@ class Upstreams:
         """For whom the server keeps a session. A client without a session of its own shares its token's."""
         declared = exchange.declared
         if server.sessions == _OF_EVERYBODY:
-            return Party("", relayable(declared))
+            capabilities = relayable(declared)
+            return NOBODY if capabilities == NONE else Party("", capabilities)
         if server.sessions == OF_CLIENT and exchange.mcp_session_id:
             return Party(exchange.mcp_session_id, relayable(declared, to_one=True))
         return Party(exchange.digest.hex(), relayable(declared))

@@ -31,7 +31,9 @@ def relayable(declared: bytes, *, to_one: bool = False) -> bytes:
 
     `to_one`: the server's session is this client's alone, so that it can be told when the client's roots change.
     """
-    return _relayable(declared, to_one) if len(declared) <= MAX_DECLARED else NONE
+    if declared == NONE or len(declared) > MAX_DECLARED:
+        return NONE
+    return _relayable(declared, to_one)
 
 
 @lru_cache(maxsize=1024)  # clients say the same with each request; full, it holds 4 MiB at most

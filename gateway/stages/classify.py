@@ -67,16 +67,11 @@ def _name_mcp_session(exchange: Exchange) -> None:
         exchange.mcp_session_id = said if is_session_id(said) else UNKNOWN_SESSION
 
 
-def question_of(exchange: Exchange, *, cost: int) -> Question:
+def question_of(exchange: Exchange, cost: int) -> Question:
     """What admission has to answer for this exchange; what costs something is noted as begun."""
+    note = exchange.message.method if exchange.is_call and exchange.message is not None else ""
     return Question(
-        slug=exchange.slug,
-        digest=exchange.digest,
-        call_id=exchange.call_id,
-        cost=cost,
-        is_call=exchange.is_call,
-        note=exchange.message.method if exchange.message is not None and exchange.is_call else "",
-        session=exchange.mcp_session_id,
+        exchange.slug, exchange.digest, exchange.call_id, cost, exchange.is_call, note, exchange.mcp_session_id
     )
 
 

@@ -39,6 +39,13 @@ _DECLINED = {"error": Raw(b'{"code":-32601,"message":"The client of this call ca
 _PONG = {"result": Raw(b"{}")}
 
 
+def find_whole(exchange: Exchange) -> Members | None:
+    """What the server has answered in one piece that cannot be a question: then there is nothing to converse."""
+    reply = exchange.reply
+    is_settled = reply is not None and (reply.era is Era.LEGACY or exchange.mcp_session is None)
+    return reply.message if reply is not None and is_settled else None
+
+
 def converse(
     exchange: Exchange,
     relayed: RelayedRequests,

@@ -12,10 +12,11 @@ from msgspec import Raw
 from gateway.attended import AttendedCalls
 from gateway.directory.upstreams import OF_CLIENT, Upstreams
 from gateway.exchange import Exchange
-from gateway.protocol.capabilities import NONE, relayable
+from gateway.protocol.capabilities import NONE
 from gateway.protocol.eras import PROGRESS_TOKEN
 from gateway.protocol.jsonrpc import Members, decode_members, encode
 from gateway.protocol.methods import COMPLETE, NAMED_BY
+from upstream.client import Asked
 from upstream.eras import RESERVED_META, Era
 
 
@@ -29,37 +30,38 @@ def forward(exchange: Exchange, upstreams: Upstreams, attended: AttendedCalls, a
     if target is None:
         raise RuntimeError("A call was forwarded that has no route.")
     upstream = upstreams.get(snapshot, caller.environment, target.server)
-    params = {member: raw for member, raw in message.params.items() if member != "_meta"}
+    params = dict(message.params)
+    params.pop("_meta", None)
     if message.method == COMPLETE:
         params["ref"] = _refer(params["ref"], target.name)
     else:
         params[NAMED_BY[message.method]] = Raw(encode(target.name))
     if answers is not None:
         params |= answers
-    meta = spoken.meta or {}
-    passed = {key: raw for key, raw in meta.items() if not key.startswith(RESERVED_META)}
-    if PROGRESS_TOKEN in passed:
-        exchange.progress_token = encode(exchange.call_id)
-        passed[PROGRESS_TOKEN] = Raw(exchange.progress_token)
-    declared = exchange.declared
+    passed = None
+    if spoken.meta:
+        passed = {key: raw for key, raw in spoken.meta.items() if not key.startswith(RESERVED_META)}
+        if PROGRESS_TOKEN in passed:
+            exchange.progress_token = encode(exchange.call_id)
+            passed[PROGRESS_TOKEN] = Raw(exchange.progress_token)
     party = upstreams.party(target.server, exchange)
-    call = partial(
-        upstream.call,
+    asked = Asked(
         message.method,
         params,
-        name=None if message.method == COMPLETE else target.name,
-        meta=passed,
-        capabilities=declared if spoken.era is Era.MODERN else relayable(declared),
-        mirrored=exchange.mirrored,
-        timeout=exchange.call_timeout,
-        party=party,
-        log_level=exchange.log_level,
+        None if message.method == COMPLETE else target.name,
+        passed,
+        exchange.declared if spoken.era is Era.MODERN else party.capabilities,
+        exchange.mirrored,
+        party,
+        exchange.log_level,
     )
-    # In a session of one client alone the server may ask beside the call as well as on it.
-    exchange.begin_upstream()
-    is_attended = target.server.sessions == OF_CLIENT and exchange.mcp_session_id and party.capabilities != NONE
+    timeout = exchange.begin_upstream()
     try:
-        exchange.reply = attended.call(exchange, upstream, party, call) if is_attended else call()
+        # In a session of one client alone the server may ask beside the call as well as on it.
+        if target.server.sessions == OF_CLIENT and exchange.mcp_session_id and party.capabilities != NONE:
+            exchange.reply = attended.call(exchange, upstream, party, partial(upstream.ask, asked, timeout))
+        else:
+            exchange.reply = upstream.ask(asked, timeout)
     finally:
         exchange.note_upstream_time()
 

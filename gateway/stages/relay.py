@@ -63,6 +63,11 @@ def relay(exchange: Exchange, messages: Iterator[Members]) -> Response:
         return Response(200, _stream(exchange, message, messages), EVENT_HEADERS)
     if exchange.reply is not None:
         exchange.reply.close()
+    return relay_whole(exchange, message)
+
+
+def relay_whole(exchange: Exchange, message: Members) -> Response:
+    """The response to a call that was answered in one piece; UpstreamFault where that is none."""
     body = render_response(exchange, message)
     # A modern client reads some errors from the status too.
     lacks_capability = "error" in message and exchange.known.spoken.era is Era.MODERN and is_missing_capability(message)

@@ -32,7 +32,7 @@ _WORDS = {Kind.TOOLS: "tool", Kind.PROMPTS: "prompt"}
 
 def route(exchange: Exchange, catalogs: Catalogs) -> None:
     """Fill in the route, or refuse what nobody offers (-32602, as the protocol has it)."""
-    message = exchange.known.message
+    message, _, _, snapshot = exchange.known
     if message.method == COMPLETE:
         reference = require_reference(message.params)
         member, kinds = _REFERENCES[decode_string(reference["type"])]
@@ -40,7 +40,7 @@ def route(exchange: Exchange, catalogs: Catalogs) -> None:
     else:
         name = require_text(message.params, NAMED_BY[message.method])
         found = _find(exchange, catalogs, _KINDS[message.method], name)
-    if found.server not in exchange.known.snapshot.servers:  # closed by a cut while it was looked for
+    if exchange.snapshot is not snapshot and found.server not in exchange.known.snapshot.servers:  # closed meanwhile
         reason = "The server of this tool was disabled, changed or removed a moment ago."
         raise Refusal(200, INVALID_PARAMS, reason, decision="server_closed")
     exchange.route = found
