@@ -48,18 +48,16 @@ class SessionStreams:
 
     def _read_soon(self, stream: OpenStream) -> None:
         """Beside whoever says so, since it waits for Redis; of two readings the later ends later."""
-        if stream in self._reading:
-            self._reading[stream] = True
-        else:
+        is_read = stream in self._reading
+        self._reading[stream] = True
+        if not is_read:
             gevent.spawn(self._read, stream)
 
     def _read(self, stream: OpenStream) -> None:
-        must_read = True
         try:
-            while must_read:
+            while self._reading[stream]:
                 self._reading[stream] = False
                 self._read_wants(stream)
-                must_read = self._reading[stream]
         finally:
             del self._reading[stream]
 

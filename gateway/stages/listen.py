@@ -69,6 +69,7 @@ def _follow(
     streams.open(stream)
     try:
         yield render_comment()  # the client waits for the head, and nothing may happen for hours
+        watches.enter(stream)  # before anything that waits: a client cannot tell when its servers are watched
         session_streams.enter(stream)
         yield from _told(stream)
     except Cut:
