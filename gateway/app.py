@@ -90,7 +90,7 @@ class Gateway:
         began_us = clock.now_us()
         exchange = Exchange(environ, began_us, f"{began_us:x}-{self._boot}-{next(self._numbers):x}")
         response = self._guard(exchange, self._answer)
-        cors = cross_origin_headers(exchange, self._origins)
+        cors = cross_origin_headers(exchange, self._origins) if "HTTP_ORIGIN" in environ else ()
         if isinstance(response.body, bytes):
             exchange.response_bytes = len(response.body)
             self._finish(exchange)

@@ -77,8 +77,8 @@ def _names_mcp_session(environ: Mapping[str, Any]) -> bool:
 def require_media_types(exchange: Exchange) -> None:
     """MCP asks for JSON in, and for a client that takes both JSON and events."""
     environ = exchange.environ
-    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    kind = environ.get("CONTENT_TYPE", "")
+    if kind != "application/json" and kind.partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, -31415, "The body must be JSON: send Content-Type: application/json.")
     accepted = environ.get("HTTP_ACCEPT", "").lower()
     if "*/*" in accepted:
